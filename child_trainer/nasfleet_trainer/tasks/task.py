@@ -1,0 +1,65 @@
+"""What a task is: it gets one child network, trains it, reports its epochs and returns what it measured.
+
+A task of your own is one class; a search names it as `plugin: {object: "package.module:MyTask", parameters: {...}}`. It is made
+once per slot process and search, with the parameters as keyword arguments, and then trains one child after another, so that it
+may keep its data between them. It raises an error of `nasfleet_trainer.failures` to say whose fault a failure is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from nasfleet.catalogue.search import SearchSpec
+from nasfleet.measurement import EpochMeasurement, Measurement
+from nasfleet.spaces import Description
+
+Report = Callable[[EpochMeasurement], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRun:
+    """One child network to train.
+
+    Attributes:
+        description: the network, decoded and valid: a `ConvNet`, or an `Assignment` of values to the names of decisions.
+        tokens: the choices that it was decoded from.
+        seed: what all randomness of this training must come from.
+        spec: the search that asks; `spec.task` holds the task's own parameters.
+        trial: name of the trial, namespaces/{namespace}/searches/{search}/trials/{number}.
+        device: "cpu" or "cuda", as torch names it.
+        data_dir: where this trainer keeps its data sets; None if it was not told.
+        artifacts_dir: where trained weights go; None if nowhere.
+    """
+
+    description: Description
+    tokens: tuple[int, ...]
+    seed: int
+    spec: SearchSpec
+    trial: str
+    device: str = "cpu"
+    data_dir: Path | None = None
+    artifacts_dir: Path | None = None
+
+
+class Task(Protocol):
+    """Trains in a slot: a process of its own that stays warm, and is killed and replaced if the training goes wrong."""
+
+    def train(self, run: ChildRun, report: Report) -> Measurement:
+        """Return what the child network is worth; `report` each epoch as soon as it is over.
+
+        Raises:
+            NotFiniteError: the loss or the figure of merit is not a finite number.
+            OutOfMemoryError: the child does not fit into memory.
+            CannotBuildError: the description cannot be turned into a network.
+            TrainerUnableError: this trainer lacks a data set, a device or a package; another may have it.
+        """
+        ...
+
+
+class InlineTask(Protocol):
+    """Trains in the agent's own event loop: only for tasks that wait or look up and never compute for long."""
+
+    async def train(self, run: ChildRun, report: Report) -> Measurement:
+        """Return what the child network is worth, as `Task.train` does."""
+        ...
