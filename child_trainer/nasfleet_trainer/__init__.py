@@ -1,0 +1,1 @@
+"""The trainer: takes architectures from a controller, trains them and sends back what it measured."""

@@ -5,7 +5,6 @@ once per slot process and search, with the parameters as keyword arguments, and 
 may keep its data between them. It raises an error of `nasfleet_trainer.failures` to say whose fault a failure is.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +13,17 @@ from nasfleet.catalogue.search import SearchSpec
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces import Description
 
-Report = Callable[[EpochMeasurement], None]
+
+class Report(Protocol):
+    """Takes the epochs of a child as they end."""
+
+    def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
+        """Report an epoch, at once; `examples` is how many it trained on, for the metric examples per second.
+
+        Raises:
+            NotFiniteError: the value is not a finite number; let it pass.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
