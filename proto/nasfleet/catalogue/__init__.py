@@ -1,0 +1,49 @@
+"""Every parameter of a search, described once; parser, contract, checks and reference pages are read off these classes."""
+
+from nasfleet.catalogue.problems import InvalidParametersError, Problem
+from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
+from nasfleet.catalogue.spaces import (
+    AnchorOrder,
+    ChoiceDecision,
+    Choices,
+    ConvChain,
+    Growth,
+    PluginSpace,
+    SearchSpaceSection,
+)
+from nasfleet.catalogue.strategies import Batching, Exhaustive, Random, Reinforce
+from nasfleet.catalogue.tasks import Dataset, FailureRates, ImageClassification, PluginTask, Precision, Synthetic, Tabular
+
+__all__ = [
+    "Accuracy",
+    "AnchorOrder",
+    "Batching",
+    "BestOfLastEpochsCubed",
+    "Budget",
+    "ChoiceDecision",
+    "Choices",
+    "ConvChain",
+    "Dataset",
+    "Exhaustive",
+    "FailureRates",
+    "Growth",
+    "ImageClassification",
+    "InvalidParametersError",
+    "NegativeError",
+    "PluginSpace",
+    "PluginTask",
+    "PoolSelector",
+    "Precision",
+    "Problem",
+    "Random",
+    "Reinforce",
+    "Retries",
+    "SearchDocument",
+    "SearchSpaceSection",
+    "SearchSpec",
+    "Synthetic",
+    "Tabular",
+    "TrialSettings",
+    "Weights",
+]

@@ -1,0 +1,98 @@
+"""Whether the values of a block keep to their descriptions; what does not is said with what would."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nasfleet.catalogue.fields import Field, Kind, fields_of
+from nasfleet.catalogue.problems import Problem, shown
+from nasfleet.spaces.decision import Choice, Index, Subset
+
+_TYPES: dict[Kind, tuple[type[Any], ...]] = {
+    Kind.TRUTH: (bool,),
+    Kind.INTEGER: (int,),
+    Kind.NUMBER: (int, float),
+    Kind.TEXT: (str,),
+    Kind.OPTION: (str, bool, int, float),
+    Kind.LABELS: (Mapping,),
+    Kind.FREE: (Mapping,),
+    Kind.DECISION: (Choice, Subset, Index),
+}
+_WORDS = {
+    Kind.TRUTH: ("true or false", "truth values"),
+    Kind.INTEGER: ("a whole number", "whole numbers"),
+    Kind.NUMBER: ("a number", "numbers"),
+    Kind.TEXT: ("text", "texts"),
+    Kind.OPTION: ("text, a number or true or false", "texts, numbers or truth values"),
+    Kind.LABELS: ("a map of text to text", "maps of text to text"),
+    Kind.FREE: ("a map", "maps"),
+    Kind.BLOCK: ("a map of fields", "maps of fields"),
+    Kind.ONE_OF: ("a map with one block", "maps with one block"),
+    Kind.DECISION: ("a decision", "decisions"),
+}
+
+
+def problems_of(block: object) -> Iterator[Problem]:
+    """Yield every field of a block whose value does not keep to its description."""
+    for field in fields_of(type(block)):
+        yield from field_problems(field, getattr(block, field.name))
+
+
+def field_problems(field: Field, value: object) -> Iterator[Problem]:
+    """Yield what is wrong with a value for a field, with the field's name in documents as the path."""
+    if value is None and field.nullable:
+        return
+    if not field.repeated:
+        if not _fits(field, value):
+            yield Problem((field.document_name,), f"is {shown(value)}", f"give {expectation(field)}")
+        return
+    if not isinstance(value, tuple) or not field.about.admits_length(len(value)):
+        yield Problem((field.document_name,), f"is {shown(value)}", f"give {expectation(field)}")
+        return
+    for position, entry in enumerate(value):
+        path = (field.document_name, f"[{position}]")
+        if not _fits(field, entry):
+            yield Problem(path, f"is {shown(entry)}", f"give {expectation(field)}")
+        elif field.about.distinct and shown(entry) in map(shown, value[:position]):
+            yield Problem(path, f"is {shown(entry)} a second time", "give each entry once")
+
+
+def _fits(field: Field, value: object) -> bool:
+    about = field.about
+    if not isinstance(value, _TYPES.get(field.kind, field.classes)):
+        return False
+    match value:
+        case bool():
+            return field.kind in {Kind.TRUTH, Kind.OPTION}
+        case int() | float():
+            return math.isfinite(value) and about.admits(value) and (field.kind is not Kind.INTEGER or value >= 0)
+        case str():
+            length_fits = field.repeated or about.admits_length(len(value))
+            return length_fits and (about.pattern is None or re.fullmatch(about.pattern, value) is not None)
+        case Mapping():
+            return about.admits_length(len(value)) and _map_fits(field.kind, value)
+    return True
+
+
+def _map_fits(kind: Kind, value: Mapping[Any, Any]) -> bool:
+    return all(isinstance(key, str) and (kind is Kind.FREE or isinstance(entry, str)) for key, entry in value.items())
+
+
+def expectation(field: Field) -> str:
+    """Return in words what may stand in a field: `a number greater than 0, in seconds`."""
+    about = field.about
+    if field.kind is Kind.ENUM:
+        names = ", ".join(member.value for member in field.classes[0])
+        one, many = f"one of {names}", f"of {names}"
+    else:
+        one, many = _WORDS[field.kind]
+    parts = [one]
+    if field.repeated:
+        parts = [f"a list of {about.lengths} {many}" if about.lengths else f"a list of {many}"]
+    elif about.lengths:
+        parts.append(f"of {about.lengths} {'characters' if field.kind is Kind.TEXT else 'entries'}")
+    parts += [about.bounds] if about.bounds else []
+    text = " ".join(parts)
+    text += f", {about.pattern_hint}" if about.pattern_hint else ""
+    return f"{text}, in {about.unit}" if about.unit else text

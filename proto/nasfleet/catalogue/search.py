@@ -1,0 +1,148 @@
+"""A search as it is declared: everything that a document says, and what may change after the start."""
+
+from collections.abc import Iterator, Mapping
+
+from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.parameter import Named, parameter
+from nasfleet.catalogue.problems import Problem
+from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.catalogue.spaces import SearchSpaceSection
+from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
+from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
+from nasfleet.names import DEFAULT_NAMESPACE
+
+_LABEL_PATTERN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_LABEL_HINT = "lower-case letters, digits and hyphens, with a letter or digit at both ends"
+
+
+class Weights(Named):
+    """Which trained weights are kept as artifacts."""
+
+    NONE = "None", "None."
+    BEST = "Best", "Those of trials that were the best so far."
+    ALL = "All", "Those of every trial."
+
+
+@block
+class Budget(Block):
+    """When a search ends: at whichever limit it reaches first."""
+
+    trials: int = parameter("Trials that settle, whatever came of them.", minimum=1, maximum=1_000_000_000, unit="trials")
+    trainer_hours: float | None = parameter(
+        "Time that trainers work on it, all together.", default=None, exclusive_minimum=0, maximum=1e9, unit="hours"
+    )
+    target_reward: float | None = parameter("Reward that is good enough.", default=None, minimum=-1e12, maximum=1e12)
+    duration: float | None = parameter(
+        "Time that it runs, suspended time apart.", default=None, exclusive_minimum=0, maximum=1e10, unit="seconds"
+    )
+
+
+@block
+class Retries(Block):
+    """How often a trial is tried again, by what came in between."""
+
+    lost: int | None = parameter(
+        "After the loss of its trainer, which is never the network's fault; without it always.",
+        default=None,
+        minimum=0,
+        maximum=1000,
+        unit="times",
+    )
+    model_failure: int = parameter("After a failure of the network itself.", default=1, minimum=0, maximum=1000, unit="times")
+    timeout: int = parameter("After it took too long.", default=0, minimum=0, maximum=1000, unit="times")
+
+
+@block
+class TrialSettings(Block):
+    """How trials are leased and what follows from failures."""
+
+    timeout: float = parameter(
+        "Longest time that an attempt may take; 0 for any time.", default=0.0, minimum=0, maximum=31_536_000, unit="seconds"
+    )
+    lease_seconds: float = parameter(
+        "A trainer that is silent for this long loses its trials to others.",
+        default=30.0,
+        minimum=1,
+        maximum=3600,
+        unit="seconds",
+    )
+    retries: Retries = parameter("How often a trial is tried again.", default=Retries())
+    failure_reward: float = parameter(
+        "Reward of a trial that was given up after a failure of the network itself.", default=0.0, minimum=-1e12, maximum=1e12
+    )
+
+
+@block
+class PoolSelector(Block):
+    """Which trainers a search may use."""
+
+    match_labels: Mapping[str, str] = parameter(
+        "Labels that a trainer must have, each with this value.", default_factory=dict, max_length=64
+    )
+
+
+@block
+class SearchSpec(Block):
+    """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
+
+    search_space: SearchSpaceSection = parameter("What is searched.")
+    strategy: Reinforce | Random | Exhaustive = parameter("How architectures are proposed.")
+    task: ImageClassification | Tabular | Synthetic | PluginTask = parameter("How networks are trained and measured.")
+    reward: Accuracy | BestOfLastEpochsCubed | NegativeError = parameter("What a measurement is worth.", default=Accuracy())
+    budget: Budget = parameter("When the search ends.", changeable=True)
+    parallelism: int = parameter(
+        "Trials that are leased at once, at most.",
+        default=8,
+        minimum=1,
+        maximum=100_000,
+        unit="trials",
+        changeable=True,
+    )
+    weight: int = parameter(
+        "Share of the fleet in proportion to the weights of other searches.",
+        default=1,
+        minimum=1,
+        maximum=1000,
+        changeable=True,
+    )
+    suspend: bool = parameter("Whether it waits: leases go back, nothing is lost.", default=False, changeable=True)
+    seed: int = parameter("Proposals and the training of networks follow from it.", default=0, minimum=0, maximum=2**63 - 1)
+    trial: TrialSettings = parameter("How trials are leased and retried.", default=TrialSettings(), changeable=True)
+    trainer_pool_selector: PoolSelector | None = parameter(
+        "Which trainers it may use; without it all.", default=None, changeable=True
+    )
+    weights: Weights = parameter("Which trained weights are kept.", default=Weights.BEST, changeable=True)
+    artifacts: str | None = parameter(
+        "Directory or URI for weights; without it the state directory.", default=None, min_length=1, max_length=2048
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield sections that do not go together."""
+        match self.task, self.reward:
+            case ImageClassification(epochs=trained) | Synthetic(epochs=trained), BestOfLastEpochsCubed(epochs=counted):
+                if counted > trained:
+                    path = ("reward", "bestOfLastEpochsCubed", "epochs")
+                    yield Problem(
+                        path, f"is {counted}, but the task has {trained}", f"give at most {trained}, or more task epochs"
+                    )
+            case _:
+                pass
+        if isinstance(self.task, Tabular) and self.search_space.growth is not None:
+            fault = "is given with a tabular task, whose rows all have the same number of tokens"
+            yield Problem(("searchSpace", "growth"), fault, "remove it, or use another task")
+
+
+@block
+class SearchDocument(Block):
+    """A search under its name."""
+
+    name: str = parameter("Name of the search.", pattern=_LABEL_PATTERN, pattern_hint=_LABEL_HINT, min_length=1, max_length=63)
+    namespace: str = parameter(
+        "Where the name is unique.",
+        default=DEFAULT_NAMESPACE,
+        pattern=_LABEL_PATTERN,
+        pattern_hint=_LABEL_HINT,
+        min_length=1,
+        max_length=63,
+    )
+    spec: SearchSpec = parameter("What the search is.")

@@ -1,0 +1,214 @@
+"""Search spaces: what the policy chooses among."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.parameter import Named, parameter
+from nasfleet.catalogue.problems import Problem, shown
+from nasfleet.spaces.decision import Choice, Decision, Option
+
+_SPACE_SOURCE = "Zoph & Le 2016, section 4.1"
+OBJECT_PATTERN = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+OBJECT_HINT = "package.module:object"
+
+
+class AnchorOrder(Named):
+    """Where a layer's skip connections stand among its decisions; figure 4 of Zoph & Le 2016 shows both."""
+
+    AFTER_FILTER_COUNT = "AfterFilterCount", "After the number of filters, at the end of the layer."
+    BEFORE_FILTER_COUNT = "BeforeFilterCount", "Before the number of filters."
+
+
+@block
+class ConvChain(Block):
+    """Convolutional networks, layer by layer, each with batch normalisation and ReLU."""
+
+    layers: int = parameter(
+        "Layers of the network, at the start if it grows.",
+        default=6,
+        minimum=1,
+        maximum=64,
+        source=_SPACE_SOURCE,
+    )
+    skip_connections: bool = parameter(
+        "Whether each layer chooses its inputs among all earlier layers; otherwise it takes the layer before it.",
+        default=True,
+        source="Zoph & Le 2016, section 3.3",
+    )
+    strides: bool = parameter(
+        "Whether the strides of each layer are chosen; otherwise they are 1.",
+        default=False,
+        source=_SPACE_SOURCE,
+    )
+    filter_heights: tuple[int, ...] = parameter(
+        "Filter heights to choose from.",
+        default=(1, 3, 5, 7),
+        minimum=1,
+        maximum=31,
+        min_length=1,
+        max_length=16,
+        distinct=True,
+        unit="pixels",
+        source=_SPACE_SOURCE,
+    )
+    filter_widths: tuple[int, ...] = parameter(
+        "Filter widths to choose from.",
+        default=(1, 3, 5, 7),
+        minimum=1,
+        maximum=31,
+        min_length=1,
+        max_length=16,
+        distinct=True,
+        unit="pixels",
+        source=_SPACE_SOURCE,
+    )
+    filter_counts: tuple[int, ...] = parameter(
+        "Numbers of filters to choose from.",
+        default=(24, 36, 48, 64),
+        minimum=1,
+        maximum=4096,
+        min_length=1,
+        max_length=16,
+        distinct=True,
+        unit="filters",
+        source=_SPACE_SOURCE,
+    )
+    stride_choices: tuple[int, ...] = parameter(
+        "Strides to choose from, for height and width each, where strides are chosen.",
+        default=(1, 2, 3),
+        minimum=1,
+        maximum=8,
+        min_length=1,
+        max_length=8,
+        distinct=True,
+        unit="pixels",
+        source=_SPACE_SOURCE,
+    )
+    anchor: AnchorOrder = parameter(
+        "Where the skip connections stand among the decisions of a layer.",
+        default=AnchorOrder.AFTER_FILTER_COUNT,
+        source="Zoph & Le 2016, figure 4, which shows both orders",
+    )
+
+
+@block
+class ChoiceDecision(Block):
+    """One decision of a space that is written in the document: one of several named values."""
+
+    name: str = parameter(
+        "What the decision is about; different from the others' names.",
+        pattern=r"[A-Za-z]\w*",
+        pattern_hint="letters, digits and underscores after a letter",
+        max_length=63,
+    )
+    options: tuple[Option, ...] = parameter(
+        "The values: texts, numbers or truth values; a whole number is the same with and without a point.",
+        min_length=1,
+        max_length=256,
+        distinct=True,
+    )
+
+
+@block
+class Choices(Block):
+    """A space of one's own without any code: a list of decisions, each with its options."""
+
+    decisions: tuple[ChoiceDecision, ...] = parameter("The decisions, in order.", min_length=1, max_length=1024)
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield every decision that has the name of an earlier one."""
+        seen: set[str] = set()
+        for position, decision in enumerate(self.decisions):
+            if decision.name in seen:
+                path = ("decisions", f"[{position}]", "name")
+                yield Problem(path, f"is {shown(decision.name)} a second time", "give each decision a name of its own")
+            seen.add(decision.name)
+
+
+@block
+class PluginSpace(Block):
+    """A space of one's own in Python; the controller only ever sees its decisions."""
+
+    BLOCK: ClassVar[str] = "plugin"
+
+    object: str = parameter(
+        "A class or function that is called with the parameters and returns the space; trainers import it.",
+        pattern=OBJECT_PATTERN,
+        pattern_hint=OBJECT_HINT,
+        max_length=255,
+    )
+    parameters: Mapping[str, Any] = parameter("What it is called with, by name.", default_factory=dict, max_length=256)
+    decisions: tuple[Decision, ...] = parameter(
+        "The space as data, filled in by whoever imports it; options are text there.",
+        default=(),
+        max_length=65536,
+        in_document=False,
+    )
+
+
+@block
+class Growth(Block):
+    """Networks grow deeper as the search goes on."""
+
+    layers: int = parameter(
+        "Layers that are added each time.",
+        default=2,
+        minimum=1,
+        maximum=64,
+        source=_SPACE_SOURCE,
+    )
+    every_trials: int = parameter(
+        "Trials proposed between two additions.",
+        default=1600,
+        minimum=1,
+        maximum=1_000_000_000,
+        unit="trials",
+        source=_SPACE_SOURCE,
+    )
+    max_layers: int = parameter(
+        "Depth at which the growth ends.",
+        default=20,
+        minimum=1,
+        maximum=64,
+        source="Zoph & Le 2016, section 4.1 and table 1",
+    )
+
+
+@block
+class SearchSpaceSection(Block):
+    """What is searched: one space, and how it grows."""
+
+    growth: Growth | None = parameter("How the space grows; with convChain only.", default=None)
+    space: ConvChain | Choices | PluginSpace = parameter("The space.", inline=True)
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield a growth that the space cannot have."""
+        if self.growth is None:
+            return
+        if not isinstance(self.space, ConvChain):
+            yield Problem(("growth",), "is given with a space that has no layers", "remove it, or search a convChain")
+        elif self.growth.max_layers < self.space.layers:
+            fault = f"is {self.growth.max_layers}, less than convChain.layers, which is {self.space.layers}"
+            yield Problem(("growth", "maxLayers"), fault, f"give at least {self.space.layers}, or fewer layers")
+
+
+def as_text(option: Option) -> str:
+    """Return an option as it is written on the wire and in tables; numbers in their shortest form."""
+    match option:
+        case bool():
+            return "true" if option else "false"
+        case float() if option.is_integer():
+            return str(int(option))
+        case _:
+            return str(option)
+
+
+def lowered(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """Return decisions as they travel: the same, with every option as text."""
+    return tuple(
+        Choice(decision.name, decision.kind, tuple(map(as_text, decision.options)))
+        if isinstance(decision, Choice)
+        else decision
+        for decision in decisions
+    )
