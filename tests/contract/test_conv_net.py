@@ -11,7 +11,7 @@ from nasfleet.spaces.conv_net import ConvLayer, ConvNet
 from nasfleet_testing.networks import ZOPH_V1
 
 
-def test_the_papers_network_has_its_printed_parameters():
+def test_the_papers_network_has_its_printed_parameters() -> None:
     # Figure 7 of Zoph & Le 2017, printed there as 4.2M.
     assert ZOPH_V1.parameters() == 4_201_140
     assert ZOPH_V1.loose_ends == (14,)
@@ -20,12 +20,12 @@ def test_the_papers_network_has_its_printed_parameters():
 
 
 @pytest.mark.parametrize("anchor", list(AnchorOrder))
-def test_the_papers_network_is_in_its_space(anchor: AnchorOrder):
+def test_the_papers_network_is_in_its_space(anchor: AnchorOrder) -> None:
     space = ConvChainSpace(ConvChain(layers=15, anchor=anchor), 15)
     assert space.decode(space.encode(ZOPH_V1)) == ZOPH_V1
 
 
-def test_parameters_are_filters_and_two_per_normalised_channel():
+def test_parameters_are_filters_and_two_per_normalised_channel() -> None:
     # 3 x 5 over 2 channels to 7: 210 weights and 14; 1 x 1 over 7 to 4: 28 and 8.
     network = ConvNet(
         (
@@ -36,7 +36,7 @@ def test_parameters_are_filters_and_two_per_normalised_channel():
     assert network.parameters(channels=2) == 210 + 14 + 28 + 8
 
 
-def test_multiply_adds_count_each_output_pixel():
+def test_multiply_adds_count_each_output_pixel() -> None:
     # Strides 2 and 3 over 32 x 32 leave 16 x 11; the second layer reads it padded to nothing more.
     network = ConvNet(
         (
@@ -48,7 +48,7 @@ def test_multiply_adds_count_each_output_pixel():
     assert network.multiply_adds(32, 32, channels=2) == 16 * 11 * (3 * 5 * 2 * 7 + 7 * 4)
 
 
-def test_unequal_inputs_are_as_large_as_the_largest_in_each_direction():
+def test_unequal_inputs_are_as_large_as_the_largest_in_each_direction() -> None:
     plain = {"filter_height": 1, "filter_width": 1, "filters": 1}
     network = ConvNet(
         (
@@ -60,7 +60,7 @@ def test_unequal_inputs_are_as_large_as_the_largest_in_each_direction():
     assert network.sizes(10, 10) == ((5, 10), (10, 4), (10, 10))
 
 
-def test_outputs_that_nobody_reads_feed_the_classifier():
+def test_outputs_that_nobody_reads_feed_the_classifier() -> None:
     layer = {"filter_height": 3, "filter_width": 3}
     network = ConvNet(
         (
@@ -88,13 +88,13 @@ def test_outputs_that_nobody_reads_feed_the_classifier():
         {"inputs": (0, 0)},
     ],
 )
-def test_impossible_layers_cannot_be_made(wrong: dict[str, object]):
+def test_impossible_layers_cannot_be_made(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError, match="give"):
         ConvLayer(**{"filter_height": 3, "filter_width": 3, "filters": 24, **wrong})
 
 
 @given(st.lists(st.sets(st.integers(-2, 6), max_size=3), max_size=5))
-def test_networks_with_a_layer_that_reads_no_earlier_one_cannot_be_made(sources: list[set[int]]):
+def test_networks_with_a_layer_that_reads_no_earlier_one_cannot_be_made(sources: list[set[int]]) -> None:
     layers = tuple(ConvLayer(filter_height=1, filter_width=1, filters=1, inputs=tuple(sorted(read))) for read in sources)
     if layers and all(0 <= source < number for number, layer in enumerate(layers) for source in layer.inputs):
         assert ConvNet(layers).layers == layers
@@ -103,7 +103,7 @@ def test_networks_with_a_layer_that_reads_no_earlier_one_cannot_be_made(sources:
             ConvNet(layers)
 
 
-def test_depth_is_bounded():
+def test_depth_is_bounded() -> None:
     layer = ConvLayer(filter_height=1, filter_width=1, filters=1)
     assert len(ConvNet((layer,) * 64).loose_ends) == 64
     with pytest.raises(InvalidInputError, match="65 layers"):

@@ -39,7 +39,7 @@ def kinds(space: SearchSpace) -> list[str]:
     return [decision.kind for decision in space.decisions]
 
 
-def test_size_of_the_papers_spaces_is_exact():
+def test_size_of_the_papers_spaces_is_exact() -> None:
     # 4 heights x 4 widths x 4 counts per layer and a bit per pair of layers; with strides 3 x 3 times that per layer.
     assert space_of(15).size() == 64**15 * 2**105
     assert space_of(20, strides=True).size() == 576**20 * 2**190
@@ -47,7 +47,7 @@ def test_size_of_the_papers_spaces_is_exact():
     assert f"{space_of(20, strides=True).size():.1e}" == "2.5e+112"
 
 
-def test_decisions_come_in_the_papers_order():
+def test_decisions_come_in_the_papers_order() -> None:
     layer = ["filterHeight", "filterWidth", "filterCount"]
     assert kinds(space_of(2, skip_connections=False)) == layer * 2
     assert kinds(space_of(2)) == [*layer, "inputs"] * 2
@@ -55,12 +55,12 @@ def test_decisions_come_in_the_papers_order():
     assert kinds(space_of(2, strides=True, anchor=BEFORE)) == strided * 2
 
 
-def test_names_say_layer_and_kind():
+def test_names_say_layer_and_kind() -> None:
     assert [decision.name for decision in space_of(2).decisions][-2:] == ["layer1/filterCount", "layer1/inputs"]
 
 
 @pytest.mark.parametrize(("anchor", "last"), [(AFTER, (2, 1, 0)), (BEFORE, (1, 0, 2))])
-def test_either_anchor_order_spells_the_same_network(anchor: AnchorOrder, last: tuple[int, ...]):
+def test_either_anchor_order_spells_the_same_network(anchor: AnchorOrder, last: tuple[int, ...]) -> None:
     # Layers 0 and 1 read the image and the layer before; layer 2 is 5x3 with 48 filters and reads layer 0 alone.
     first, second = ((0, 0, 0), (0, 0, 0, 1) if anchor is AFTER else (0, 0, 1, 0))
     network = space_of(3, anchor=anchor).decode((*first, *second, 2, 1, *last))
@@ -69,13 +69,13 @@ def test_either_anchor_order_spells_the_same_network(anchor: AnchorOrder, last: 
     assert network.loose_ends == (1, 2)
 
 
-def test_without_skip_connections_each_layer_reads_the_one_before():
+def test_without_skip_connections_each_layer_reads_the_one_before() -> None:
     network = space_of(3, skip_connections=False).decode((0,) * 9)
     assert [layer.inputs for layer in network.layers] == [(), (0,), (1,)]
 
 
 @given(spaces_and_tokens())
-def test_encode_is_the_inverse_of_decode(case: tuple[ConvChainSpace, tuple[int, ...]]):
+def test_encode_is_the_inverse_of_decode(case: tuple[ConvChainSpace, tuple[int, ...]]) -> None:
     space, tokens = case
     network = space.decode(tokens)
     assert space.encode(network) == tokens
@@ -83,7 +83,9 @@ def test_encode_is_the_inverse_of_decode(case: tuple[ConvChainSpace, tuple[int, 
 
 
 @given(spaces_and_tokens(), st.data())
-def test_different_tokens_decode_to_different_networks(case: tuple[ConvChainSpace, tuple[int, ...]], data: st.DataObject):
+def test_different_tokens_decode_to_different_networks(
+    case: tuple[ConvChainSpace, tuple[int, ...]], data: st.DataObject
+) -> None:
     space, tokens = case
     position = data.draw(st.integers(0, len(tokens) - 1))
     bound = [decision.bound for decision in space.decisions for _ in range(decision.width)][position]
@@ -92,7 +94,7 @@ def test_different_tokens_decode_to_different_networks(case: tuple[ConvChainSpac
 
 
 @given(spaces_and_tokens(), st.data())
-def test_tokens_out_of_bounds_are_refused_by_name(case: tuple[ConvChainSpace, tuple[int, ...]], data: st.DataObject):
+def test_tokens_out_of_bounds_are_refused_by_name(case: tuple[ConvChainSpace, tuple[int, ...]], data: st.DataObject) -> None:
     space, tokens = case
     owners = [decision for decision in space.decisions for _ in range(decision.width)]
     position = data.draw(st.integers(0, len(tokens) - 1))
@@ -102,40 +104,40 @@ def test_tokens_out_of_bounds_are_refused_by_name(case: tuple[ConvChainSpace, tu
 
 
 @given(spaces_and_tokens(), st.integers(1, 3))
-def test_too_few_or_too_many_tokens_are_refused(case: tuple[ConvChainSpace, tuple[int, ...]], count: int):
+def test_too_few_or_too_many_tokens_are_refused(case: tuple[ConvChainSpace, tuple[int, ...]], count: int) -> None:
     space, tokens = case
     for wrong in (tokens[:-count], (*tokens, *[0] * count)):
         with pytest.raises(InvalidTokensError, match=f"{len(wrong)}"):
             space.decode(wrong)
 
 
-def test_networks_of_another_space_are_not_encoded():
+def test_networks_of_another_space_are_not_encoded() -> None:
     strided = space_of(2, strides=True).decode((0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1))
     for description in (strided, ConvNet(strided.layers[:1]), Assignment((("layer0/filterHeight", 1),))):
         with pytest.raises(InvalidInputError):
             space_of(2).encode(description)
 
 
-def test_a_space_with_a_hopeless_network_is_refused():
+def test_a_space_with_a_hopeless_network_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="parameters, more than"):
         space_of(64, filter_counts=(24, 4096))
 
 
 @pytest.mark.parametrize("layers", [0, 65])
-def test_depth_is_bounded(layers: int):
+def test_depth_is_bounded(layers: int) -> None:
     with pytest.raises(InvalidInputError, match=f"{layers} layers"):
         build_space(SearchSpaceSection(space=ConvChain()), layers)
 
 
 @given(st.integers(0, 20_000))
-def test_depth_grows_as_in_the_paper(trial: int):
+def test_depth_grows_as_in_the_paper(trial: int) -> None:
     # Section 4.1: 6 layers at first, 2 more every 1,600 architectures; 12,800 of them end at 20.
     section = SearchSpaceSection(space=ConvChain(), growth=Growth())
     assert layers_at(section, trial) == [6, 8, 10, 12, 14, 16, 18, 20][min(trial // 1600, 7)]
     assert layers_at(SearchSpaceSection(space=ConvChain()), trial) is None
 
 
-def test_built_space_has_the_depth_asked_for():
+def test_built_space_has_the_depth_asked_for() -> None:
     section = SearchSpaceSection(space=ConvChain(layers=2), growth=Growth())
     assert kinds(build_space(section)).count("inputs") == 2
     assert kinds(build_space(section, 4)).count("inputs") == 4
