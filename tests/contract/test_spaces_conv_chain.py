@@ -12,6 +12,7 @@ from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.space import InvalidTokensError, SearchSpace
 
+Spelling = tuple[ConvChainSpace, tuple[int, ...]]
 AFTER, BEFORE = AnchorOrder.AFTER_FILTER_COUNT, AnchorOrder.BEFORE_FILTER_COUNT
 
 
@@ -29,7 +30,7 @@ spaces = st.builds(
 
 
 @st.composite
-def spaces_and_tokens(draw: st.DrawFn) -> tuple[ConvChainSpace, tuple[int, ...]]:
+def spaces_and_tokens(draw: st.DrawFn) -> Spelling:
     space = draw(spaces)
     bounds = [decision.bound for decision in space.decisions for _ in range(decision.width)]
     return space, tuple(draw(st.tuples(*(st.integers(0, bound - 1) for bound in bounds))))
@@ -75,7 +76,7 @@ def test_without_skip_connections_each_layer_reads_the_one_before() -> None:
 
 
 @given(spaces_and_tokens())
-def test_encode_is_the_inverse_of_decode(case: tuple[ConvChainSpace, tuple[int, ...]]) -> None:
+def test_encode_is_the_inverse_of_decode(case: Spelling) -> None:
     space, tokens = case
     network = space.decode(tokens)
     assert space.encode(network) == tokens
@@ -83,9 +84,7 @@ def test_encode_is_the_inverse_of_decode(case: tuple[ConvChainSpace, tuple[int, 
 
 
 @given(spaces_and_tokens(), st.data())
-def test_different_tokens_decode_to_different_networks(
-    case: tuple[ConvChainSpace, tuple[int, ...]], data: st.DataObject
-) -> None:
+def test_different_tokens_decode_to_different_networks(case: Spelling, data: st.DataObject) -> None:
     space, tokens = case
     position = data.draw(st.integers(0, len(tokens) - 1))
     bound = [decision.bound for decision in space.decisions for _ in range(decision.width)][position]
@@ -94,7 +93,7 @@ def test_different_tokens_decode_to_different_networks(
 
 
 @given(spaces_and_tokens(), st.data())
-def test_tokens_out_of_bounds_are_refused_by_name(case: tuple[ConvChainSpace, tuple[int, ...]], data: st.DataObject) -> None:
+def test_tokens_out_of_bounds_are_refused_by_name(case: Spelling, data: st.DataObject) -> None:
     space, tokens = case
     owners = [decision for decision in space.decisions for _ in range(decision.width)]
     position = data.draw(st.integers(0, len(tokens) - 1))
@@ -104,7 +103,7 @@ def test_tokens_out_of_bounds_are_refused_by_name(case: tuple[ConvChainSpace, tu
 
 
 @given(spaces_and_tokens(), st.integers(1, 3))
-def test_too_few_or_too_many_tokens_are_refused(case: tuple[ConvChainSpace, tuple[int, ...]], count: int) -> None:
+def test_too_few_or_too_many_tokens_are_refused(case: Spelling, count: int) -> None:
     space, tokens = case
     for wrong in (tokens[:-count], (*tokens, *[0] * count)):
         with pytest.raises(InvalidTokensError, match=f"{len(wrong)}"):

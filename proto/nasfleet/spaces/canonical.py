@@ -1,10 +1,11 @@
 """One hash for all spellings of a network, so that duplicates can be seen and rewards be reused."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.conv_net import ConvNet
 
 
 def tokens_hash(tokens: Iterable[int]) -> str:
@@ -15,37 +16,47 @@ def tokens_hash(tokens: Iterable[int]) -> str:
 def conv_net_hash(network: ConvNet) -> str:
     """Return 16 hexadecimal digits that do not depend on the order in which the layers are written.
 
-    Colour refinement (Weisfeiler and Leman 1968) over the graph of layers: layers begin with the colour of their own figures,
-    and are told apart by the colours they read and are read by until no more are. Where each layer ends with a colour of its
-    own, as nearly always, different networks have different forms; two may share one only if refinement cannot tell their
-    layers apart.
+    Colour refinement (Weisfeiler and Leman 1968) over the graph of layers: layers begin with the colour of their own figures
+    and are told apart by the colours they read and are read by, until no more are. If each ends with a colour of its own, as
+    nearly always, the colours are an order of the layers and different networks differ. Otherwise each layer that is like
+    another is set apart in turn and refined anew, which tells apart all but networks of a regularity that no search meets.
     """
-    readers: list[list[int]] = [[] for _ in network.layers]
+    figures = [
+        (layer.filter_height, layer.filter_width, layer.stride_height, layer.stride_width, layer.filters)
+        for layer in network.layers
+    ]
+    colours = _refined(network, _ranks(figures))
+    members = Counter(colours)
+    alike = [number for number, colour in enumerate(colours) if members[colour] > 1]
+    apart = [[*colours[:number], len(colours), *colours[number + 1 :]] for number in alike]
+    colourings = [_refined(network, start) for start in apart] or [colours]
+    return _digest(repr(sorted(_form(network, figures, colouring) for colouring in colourings)))
+
+
+def _refined(network: ConvNet, colours: list[int]) -> list[int]:
+    """Return the colours once neither what a layer reads nor what reads it tells any more layers apart."""
+    readers: list[list[int]] = [[] for _ in colours]
     for number, layer in enumerate(network.layers):
         for source in layer.inputs:
             readers[source].append(number)
-    figures = [_figures(layer) for layer in network.layers]
-    colours, count = _ranks(figures)
-    while True:
+    known = 0
+    while known < len(set(colours)):
+        known = len(set(colours))
         read = [tuple(sorted(colours[source] for source in layer.inputs)) for layer in network.layers]
-        read_by = [tuple(sorted(colours[reader] for reader in readers[number])) for number in range(len(network.layers))]
-        colours, refined = _ranks(list(zip(colours, read, read_by, strict=True)))
-        if refined == count:
-            break
-        count = refined
-    sources = [sorted(colours[source] for source in layer.inputs) for layer in network.layers]
-    form = sorted(zip(colours, figures, sources, strict=True))
-    return _digest(repr(form))
+        read_by = [tuple(sorted(colours[reader] for reader in numbers)) for numbers in readers]
+        colours = _ranks(list(zip(colours, read, read_by, strict=True)))
+    return colours
 
 
-def _figures(layer: ConvLayer) -> tuple[int, ...]:
-    return (layer.filter_height, layer.filter_width, layer.stride_height, layer.stride_width, layer.filters)
-
-
-def _ranks(signatures: Sequence[tuple[Any, ...]]) -> tuple[list[int], int]:
-    """Return the rank of each signature among the different ones, which no order of layers changes, and how many differ."""
+def _ranks(signatures: Sequence[tuple[Any, ...]]) -> list[int]:
+    """Return the rank of each signature among the different ones, which no order of the layers changes."""
     ranks = {signature: rank for rank, signature in enumerate(sorted(set(signatures)))}
-    return [ranks[signature] for signature in signatures], len(ranks)
+    return [ranks[signature] for signature in signatures]
+
+
+def _form(network: ConvNet, figures: Sequence[tuple[int, ...]], colours: Sequence[int]) -> list[tuple[Any, ...]]:
+    read = [sorted(colours[source] for source in layer.inputs) for layer in network.layers]
+    return sorted(zip(colours, figures, read, strict=True))
 
 
 def _digest(text: str) -> str:
