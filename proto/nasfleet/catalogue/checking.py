@@ -9,6 +9,7 @@ from nasfleet.catalogue.fields import Field, Kind, fields_of
 from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.spaces.decision import Choice, Index, Subset
 
+_LARGEST_EXACT_INTEGER = 2**53
 _TYPES: dict[Kind, tuple[type[Any], ...]] = {
     Kind.TRUTH: (bool,),
     Kind.INTEGER: (int,),
@@ -66,7 +67,7 @@ def _fits(field: Field, value: object) -> bool:
         case bool():
             return field.kind in {Kind.TRUTH, Kind.OPTION}
         case int() | float():
-            return math.isfinite(value) and about.admits(value) and (field.kind is not Kind.INTEGER or value >= 0)
+            return (isinstance(value, int) or math.isfinite(value)) and about.admits(value)
         case str():
             length_fits = field.repeated or about.admits_length(len(value))
             return length_fits and (about.pattern is None or re.fullmatch(about.pattern, value) is not None)
@@ -76,7 +77,24 @@ def _fits(field: Field, value: object) -> bool:
 
 
 def _map_fits(kind: Kind, value: Mapping[Any, Any]) -> bool:
-    return all(isinstance(key, str) and (kind is Kind.FREE or isinstance(entry, str)) for key, entry in value.items())
+    if kind is Kind.FREE:
+        return _is_plain(value)
+    return all(isinstance(key, str) and isinstance(entry, str) for key, entry in value.items())
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether free data can travel: what JSON has, with numbers that floating point holds exactly."""
+    match value:
+        case Mapping():
+            return all(isinstance(key, str) and _is_plain(entry) for key, entry in value.items())
+        case list():
+            return all(map(_is_plain, value))
+        case int():
+            return abs(value) <= _LARGEST_EXACT_INTEGER
+        case float():
+            return math.isfinite(value)
+        case _:
+            return value is None or isinstance(value, str)
 
 
 def expectation(field: Field) -> str:

@@ -25,12 +25,8 @@ import "google/protobuf/struct.proto";
 import "nasfleet/v1/trial.proto";
 """
 _WIDTH = 120
-_SCALARS = {Kind.TRUTH: "bool", Kind.NUMBER: "double", Kind.TEXT: "string"}
-_WHOLE = {
-    Kind.OPTION: "repeated google.protobuf.Value",
-    Kind.LABELS: "map<string, string>",
-    Kind.FREE: "google.protobuf.Struct",
-}
+_SCALARS = {Kind.TRUTH: "bool", Kind.NUMBER: "double", Kind.TEXT: "string", Kind.OPTION: "string"}
+_MAPS = {Kind.LABELS: "map<string, string>", Kind.FREE: "google.protobuf.Struct"}
 
 
 def contract() -> str:
@@ -84,8 +80,8 @@ def _enumerate(members: type[Named], seen: dict[str, str]) -> None:
 
 def _type(field: Field) -> str:
     match field.kind:
-        case Kind.OPTION | Kind.LABELS | Kind.FREE:
-            return _WHOLE[field.kind]
+        case Kind.LABELS | Kind.FREE:
+            return _MAPS[field.kind]
         case Kind.DECISION:
             return "DecisionList"
         case Kind.ONE_OF:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem, shown
-from nasfleet.spaces.decision import Choice, Decision, Option
+from nasfleet.spaces.decision import Decision, Option
 
 _SPACE_SOURCE = "Zoph & Le 2016, section 4.1"
 OBJECT_PATTERN = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
@@ -103,7 +103,7 @@ class ChoiceDecision(Block):
         max_length=63,
     )
     options: tuple[Option, ...] = parameter(
-        "The values: texts, numbers or truth values; a whole number is the same with and without a point.",
+        "The values: texts, numbers or truth values.",
         min_length=1,
         max_length=256,
         distinct=True,
@@ -140,7 +140,7 @@ class PluginSpace(Block):
     )
     parameters: Mapping[str, Any] = parameter("What it is called with, by name.", default_factory=dict, max_length=256)
     decisions: tuple[Decision, ...] = parameter(
-        "The space as data, filled in by whoever imports it; options are text there.",
+        "The space as data, filled in by whoever imports it.",
         default=(),
         max_length=65536,
         in_document=False,
@@ -191,24 +191,3 @@ class SearchSpaceSection(Block):
         elif self.growth.max_layers < self.space.layers:
             fault = f"is {self.growth.max_layers}, less than convChain.layers, which is {self.space.layers}"
             yield Problem(("growth", "maxLayers"), fault, f"give at least {self.space.layers}, or fewer layers")
-
-
-def as_text(option: Option) -> str:
-    """Return an option as it is written on the wire and in tables; numbers in their shortest form."""
-    match option:
-        case bool():
-            return "true" if option else "false"
-        case float() if option.is_integer():
-            return str(int(option))
-        case _:
-            return str(option)
-
-
-def lowered(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-    """Return decisions as they travel: the same, with every option as text."""
-    return tuple(
-        Choice(decision.name, decision.kind, tuple(map(as_text, decision.options)))
-        if isinstance(decision, Choice)
-        else decision
-        for decision in decisions
-    )

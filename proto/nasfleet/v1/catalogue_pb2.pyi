@@ -302,16 +302,14 @@ class ChoiceDecision(_message.Message):
     after a letter. Required.
     """
     @_builtins.property
-    def options(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.Value]:
-        """The values: texts, numbers or truth values; a whole number is the same with and without a point. 1 to 256 entries,
-        each once. Required.
-        """
+    def options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The values: texts, numbers or truth values. 1 to 256 entries, each once. Required."""
 
     def __init__(
         self,
         *,
         name: _builtins.str | None = ...,
-        options: _abc.Iterable[_struct_pb2.Value] | None = ...,
+        options: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -366,7 +364,7 @@ class PluginSpace(_message.Message):
 
     @_builtins.property
     def decisions(self) -> _trial_pb2.DecisionList:
-        """The space as data, filled in by whoever imports it; options are text there. At most 65536 entries."""
+        """The space as data, filled in by whoever imports it. At most 65536 entries."""
 
     def __init__(
         self,

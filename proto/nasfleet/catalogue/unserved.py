@@ -1,0 +1,15 @@
+"""What the design of searches has a name for and this version does not do: refused by name, never accepted and ignored."""
+
+_UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
+    ("metadata",): frozenset({"annotations", "generateName", "labels"}),
+    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "seedsPerTrial", "warmStart"}),
+    ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent", "mlp", "recurrentCell"}),
+    ("spec", "strategy"): frozenset({"bayesian", "enas", "evolution", "grid"}),
+    ("spec", "task"): frozenset({"languageModeling", "lunarLander"}),
+    ("spec", "budget"): frozenset({"convergence"}),
+}
+
+
+def is_unserved(path: tuple[str, ...], name: str) -> bool:
+    """Return whether a name below a path is one that this version does not serve."""
+    return name in _UNSERVED.get(path, frozenset())
