@@ -1,0 +1,102 @@
+"""What an attempt at a trial gives back: a measurement, or a failure of one of three classes that are never mixed up."""
+
+import math
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from nasfleet.errors import InvalidInputError
+
+
+class NotFiniteError(InvalidInputError):
+    """The loss or the figure of merit is not a finite number."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochMeasurement:
+    """One epoch: `value` is the task's figure of merit on the validation split, `seconds` the wall time with evaluation."""
+
+    epoch: int
+    value: float
+    seconds: float
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What the training of one child network gave; it explains its reward by itself.
+
+    Attributes:
+        value: the task's figure of merit at the end, on the validation split.
+        epochs: the whole curve, by epoch.
+        seconds: wall time of the attempt.
+        trainer_seconds: wall time times the trainers that worked on it.
+        parameters: trainable parameters of the child, if it has any.
+        multiply_adds: of one forward pass on one example, if known.
+        weights_uri: where the trained weights are, if they were kept.
+
+    Raises:
+        NotFiniteError: if a figure is not finite.
+        InvalidInputError: if the epochs are not in order.
+    """
+
+    value: float
+    epochs: tuple[EpochMeasurement, ...]
+    seconds: float
+    trainer_seconds: float
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    weights_uri: str | None = None
+
+    def __post_init__(self) -> None:
+        figures = (self.value, self.seconds, self.trainer_seconds, *(epoch.value for epoch in self.epochs))
+        if not all(map(math.isfinite, figures)):
+            raise NotFiniteError(f"a measurement must be finite, got {figures}: report a failure instead")
+        if any(later.epoch <= earlier.epoch for earlier, later in zip(self.epochs, self.epochs[1:], strict=False)):
+            raise InvalidInputError(f"epochs must grow, got {[epoch.epoch for epoch in self.epochs]}")
+
+
+class FailureClass(Enum):
+    """Three different things with budgets of their own."""
+
+    INFRASTRUCTURE = auto()
+    MODEL = auto()
+    TIMEOUT = auto()
+
+
+class FailureKind(Enum):
+    """Why an attempt gave no measurement; numbers are those of `nasfleet.v1.FailureKind`."""
+
+    NOT_FINITE = 1
+    OUT_OF_MEMORY = 2
+    CANNOT_BUILD = 3
+    CRASHED = 4
+    TIMED_OUT = 5
+    LEASE_EXPIRED = 6
+    RETURNED = 7
+    TRAINER_UNABLE = 8
+
+    @property
+    def failure_class(self) -> FailureClass:
+        """Only a model failure is the architecture's own fault."""
+        return _CLASS_OF[self]
+
+
+_CLASS_OF = {
+    FailureKind.NOT_FINITE: FailureClass.MODEL,
+    FailureKind.OUT_OF_MEMORY: FailureClass.MODEL,
+    FailureKind.CANNOT_BUILD: FailureClass.MODEL,
+    FailureKind.CRASHED: FailureClass.MODEL,
+    FailureKind.TIMED_OUT: FailureClass.TIMEOUT,
+    FailureKind.LEASE_EXPIRED: FailureClass.INFRASTRUCTURE,
+    FailureKind.RETURNED: FailureClass.INFRASTRUCTURE,
+    FailureKind.TRAINER_UNABLE: FailureClass.INFRASTRUCTURE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that gave no measurement: one line for people, and the traceback where there is one."""
+
+    kind: FailureKind
+    message: str
+    traceback: str = ""

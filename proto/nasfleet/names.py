@@ -1,0 +1,60 @@
+"""Resource names: `namespaces/{namespace}/searches/{search}/trials/{number}`; `search_id` is a part, `name` is a path."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from nasfleet.errors import InvalidInputError
+
+DEFAULT_NAMESPACE = "default"
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_NAMESPACE = re.compile(f"namespaces/({_LABEL})")
+_SEARCH = re.compile(f"namespaces/({_LABEL})/searches/({_LABEL})")
+_TRIAL = re.compile(rf"namespaces/({_LABEL})/searches/({_LABEL})/trials/(\d{{1,18}})")
+_RULE = "parts are lower-case letters, digits and hyphens, 63 characters at most"
+
+
+def _parts(pattern: re.Pattern[str], name: str, shape: str) -> tuple[str, ...]:
+    match = pattern.fullmatch(name)
+    if match is None:
+        raise InvalidInputError(f"{name!r} is no name of the form {shape}; {_RULE}")
+    return match.groups()
+
+
+def parse_namespace(name: str) -> str:
+    """Return the namespace of `namespaces/{namespace}`."""
+    return _parts(_NAMESPACE, name, "namespaces/{namespace}")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchName:
+    """The name of a search."""
+
+    namespace: str
+    search_id: str
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Return the parts of a path, or raise InvalidInputError."""
+        namespace, search_id = _parts(_SEARCH, name, "namespaces/{namespace}/searches/{search}")
+        return cls(namespace, search_id)
+
+    def __str__(self) -> str:
+        return f"namespaces/{self.namespace}/searches/{self.search_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialName:
+    """The name of a trial."""
+
+    search: SearchName
+    number: int
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Return the parts of a path, or raise InvalidInputError."""
+        namespace, search_id, number = _parts(_TRIAL, name, "namespaces/{namespace}/searches/{search}/trials/{number}")
+        return cls(SearchName(namespace, search_id), int(number))
+
+    def __str__(self) -> str:
+        return f"{self.search}/trials/{self.number}"
