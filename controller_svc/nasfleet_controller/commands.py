@@ -1,0 +1,110 @@
+"""What people and the operator can do to searches; every call is durable when it returns, and may be repeated."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nasfleet.catalogue import SearchSpec
+from nasfleet.changes import changes
+from nasfleet.errors import ConflictError, NotFoundError
+from nasfleet.names import SearchName
+from nasfleet_controller.records import Record, SearchCreated, SearchState
+from nasfleet_controller.runner import Runner, this_moment
+from nasfleet_controller.search import Search
+from nasfleet_controller.views import SearchView, view_search
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """What became of a declaration; `search` is absent for a dry run of a search that is not there."""
+
+    search: SearchView | None
+    created: bool
+    changed_fields: tuple[str, ...]
+
+
+class SearchCommands:
+    """Searches by name."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def view(self, name: SearchName) -> SearchView:
+        """Return a search as it is now, or raise NotFoundError."""
+        return self._view(self._find(name))
+
+    def views(self, namespace: str) -> list[SearchView]:
+        """Return the searches of a namespace, newest first."""
+        found = [search for search in self._runner.state.searches.values() if search.name.namespace == namespace]
+        return [self._view(search) for search in sorted(found, key=lambda search: -search.search_id)]
+
+    async def ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
+        """Make a search be as declared.
+
+        Raises:
+            ConflictError: if another search has the name, or a field differs that may not change after the start.
+        """
+        return await self._runner.submit(lambda: self._ensure(name, uid, spec, dry_run=dry_run))
+
+    async def suspend(self, name: SearchName) -> SearchView:
+        """Take all leases back and propose nothing until resumed."""
+        return await self._act(name, Search.suspend)
+
+    async def resume(self, name: SearchName) -> SearchView:
+        """Go on."""
+        return await self._act(name, Search.resume)
+
+    async def cancel(self, name: SearchName) -> SearchView:
+        """End it before its budget is used up."""
+        return await self._act(name, Search.cancel)
+
+    async def delete(self, name: SearchName) -> None:
+        """Forget it, if it is there."""
+
+        def command() -> None:
+            if (search := self._runner.state.named(name)) is not None:
+                self._runner.state.delete(search, this_moment())
+
+        await self._runner.submit(command)
+
+    async def _act(self, name: SearchName, act: Callable[[Search, float], Sequence[Record]]) -> SearchView:
+        def command() -> SearchView:
+            search, moment = self._find(name), this_moment()
+            self._runner.state.keep(act(search, moment.at), moment)
+            return self._view(search)
+
+        return await self._runner.submit(command)
+
+    def _ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
+        search = self._runner.state.named(name)
+        if search is None:
+            return Ensured(None if dry_run else self._create(name, uid, spec), created=True, changed_fields=())
+        if uid and uid != search.uid:
+            raise ConflictError(f"another search is named {name.search_id} (uid {search.uid}): choose another name or delete it")
+        allowed, refused = changes(search.spec, spec)
+        if refused:
+            raise ConflictError(
+                f"{', '.join(refused)} may not change after the start of search {name.search_id}: "
+                "undo that, or give the search another metadata.name"
+            )
+        if allowed and not dry_run:
+            moment = this_moment()
+            self._runner.state.keep(search.change(spec, moment.at), moment)
+        return Ensured(self._view(search), created=False, changed_fields=allowed)
+
+    def _create(self, name: SearchName, uid: str, spec: SearchSpec) -> SearchView:
+        state = SearchState.SUSPENDED if spec.suspend else SearchState.RUNNING
+        search_id = self._runner.state.last_search_id + 1
+        created = SearchCreated(search_id, name, uid or uuid.uuid4().hex, spec, state, this_moment().at)
+        return self._view(self._runner.create(created))
+
+    def _find(self, name: SearchName) -> Search:
+        search = self._runner.state.named(name)
+        if search is None:
+            raise NotFoundError(f"there is no search {name.search_id!r} in namespace {name.namespace!r}")
+        return search
+
+    def _view(self, search: Search) -> SearchView:
+        state, moment = self._runner.state, this_moment()
+        rate = state.rates[search.search_id].per_second(moment.now)
+        return view_search(search, state.notices.get(search.search_id, ""), rate, moment.at)

@@ -1,0 +1,281 @@
+"""What the store is told and what it gives back: every change of a search is one of these records, committed in groups.
+
+A record says what happened, in full, so that the state after a restart is the state before it. Times are Unix seconds.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from nasfleet.catalogue import SearchSpec
+from nasfleet.measurement import EpochMeasurement, Failure, Measurement
+from nasfleet.names import SearchName
+from nasfleet_controller.strategies.strategy import Update as PolicyUpdate
+
+
+class SearchState(Enum):
+    """Where a search is in its life; numbers are those of `nasfleet.v1.SearchState`."""
+
+    RUNNING = 1
+    SUSPENDED = 2
+    COMPLETED = 3
+    CANCELLED = 4
+
+    @property
+    def ended(self) -> bool:
+        """Nothing is leased any more, unless its budget is raised."""
+        return self in {SearchState.COMPLETED, SearchState.CANCELLED}
+
+
+class TrialState(Enum):
+    """Where a trial is in its life; numbers are those of `nasfleet.v1.TrialState`."""
+
+    QUEUED = 1
+    RUNNING = 2
+    SUCCEEDED = 3
+    FAILED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCreated:
+    """A search was declared; it begins in state RUNNING, or SUSPENDED if its spec says so."""
+
+    search_id: int
+    name: SearchName
+    uid: str
+    spec: SearchSpec
+    state: SearchState
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchChanged:
+    """Its declaration was changed where that is allowed."""
+
+    search_id: int
+    spec: SearchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SearchMoved:
+    """It entered a state; `running_seconds` is what it spent in RUNNING before that."""
+
+    search_id: int
+    state: SearchState
+    message: str
+    running_seconds: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDeleted:
+    """It is gone, with its trials, attempts, epochs and policy."""
+
+    search_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One architecture, as the strategy wrote it."""
+
+    number: int
+    tokens: tuple[int, ...]
+    canonical_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProposed:
+    """Architectures proposed together, under one policy version and at one depth."""
+
+    search_id: int
+    batch: int
+    policy_version: int
+    layers: int | None
+    proposals: tuple[Proposal, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A trial was leased; its state is RUNNING from here on."""
+
+    fence: int
+    search_id: int
+    number: int
+    trainer: str
+    instance_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochsMeasured:
+    """Epochs of a child in training; the same epoch of the same fence may come twice."""
+
+    fence: int
+    search_id: int
+    number: int
+    epochs: tuple[EpochMeasurement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """A lease ended: with a measurement (no failure) or with a failure; `outcome_id` is absent if no trainer said so."""
+
+    fence: int
+    outcome_id: str | None
+    failure: Failure | None
+    trainer_seconds: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LateOutcome:
+    """An outcome whose lease had been taken back before: kept, never counted."""
+
+    fence: int
+    outcome_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRequeued:
+    """A trial waits for another trainer; its state is QUEUED again."""
+
+    search_id: int
+    number: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSettled:
+    """A trial is done for good: measured (SUCCEEDED) or given up (FAILED).
+
+    `settle_order` counts the settled trials of the search from 1. `reward` is absent for a loss or a timeout.
+    The measurement's epochs are stored under `fence`, as those of EpochsMeasured.
+    """
+
+    search_id: int
+    number: int
+    fence: int
+    settle_order: int
+    state: TrialState
+    reward: float | None
+    measurement: Measurement | None
+    failure: Failure | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLearned:
+    """Settled trials were learned from, once and for all; without an update if none of them had a reward.
+
+    Committed in one transaction: the trials are marked, the update and its checkpoint stored. Of the checkpoints the last
+    three and every hundredth are kept.
+    """
+
+    search_id: int
+    numbers: tuple[int, ...]
+    update: PolicyUpdate | None
+    at: float
+
+
+Record = (
+    SearchCreated
+    | SearchChanged
+    | SearchMoved
+    | SearchDeleted
+    | BatchProposed
+    | AttemptStarted
+    | EpochsMeasured
+    | AttemptEnded
+    | LateOutcome
+    | TrialRequeued
+    | TrialSettled
+    | BatchLearned
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A lease that was open when the store was read."""
+
+    fence: int
+    trainer: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTrial:
+    """A trial that is not settled; the counts are of its ended attempts, by class of failure."""
+
+    number: int
+    batch: int
+    policy_version: int
+    layers: int | None
+    tokens: tuple[int, ...]
+    lost: int = 0
+    model_failures: int = 0
+    timeouts: int = 0
+    lease: HeldLease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettledTrial:
+    """A settled trial that has not been learned from."""
+
+    number: int
+    batch: int
+    policy_version: int
+    layers: int | None
+    tokens: tuple[int, ...]
+    reward: float | None
+    settle_order: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSnapshot:
+    """A search as the store has it.
+
+    Attributes:
+        running_seconds: time in RUNNING up to `moved_at`.
+        moved_at: when it entered its state.
+        proposed: number of trials proposed; the next number.
+        batches: number of batches proposed; the next batch.
+        succeeded, failed, lost: settled trials: measured, given up with the failure reward, given up without.
+        trainer_seconds: of all ended attempts.
+        best: number and reward of the best trial; the earlier one among equals.
+        average_reward: moving average of the rewards in settle order, decay 0.95.
+        hashes: canonical hashes of all proposals.
+        open_trials: by number.
+        unlearned: by settle order; empty unless `learns`, that is for a strategy that learns.
+        update: the last update, with its checkpoint.
+    """
+
+    search_id: int
+    name: SearchName
+    uid: str
+    spec: SearchSpec
+    state: SearchState
+    message: str
+    created_at: float
+    moved_at: float
+    running_seconds: float
+    proposed: int = 0
+    batches: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    lost: int = 0
+    trainer_seconds: float = 0.0
+    best: tuple[int, float] | None = None
+    average_reward: float | None = None
+    hashes: frozenset[str] = frozenset()
+    open_trials: tuple[OpenTrial, ...] = ()
+    unlearned: tuple[SettledTrial, ...] = ()
+    update: PolicyUpdate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a controller needs to go on: its searches by id, and the largest fence and search id ever given."""
+
+    searches: tuple[SearchSnapshot, ...] = field(default=())
+    last_fence: int = 0
+    last_search_id: int = 0

@@ -1,0 +1,240 @@
+"""The one writer: commands change the state, their records are committed together, and only then is anybody told.
+
+While a commit is under way the next commands gather; the busier the controller, the larger the group. When the store cannot
+be written the state in memory is ahead of it and is thrown away: streams end, the state is loaded anew, trainers come back
+and say again what was not acknowledged.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from nasfleet.errors import NasfleetError, UnavailableError
+from nasfleet_controller.batching import Group
+from nasfleet_controller.records import PolicyUpdate, Record, SearchCreated, SearchSnapshot, Snapshot
+from nasfleet_controller.search import BatchRequest, Search
+from nasfleet_controller.state import ControllerState, Moment
+from nasfleet_controller.thinking import Draw, Mind, Thinker, new_search
+
+TICK_SECONDS = 0.25
+RELOAD_SECONDS = 1.0
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Store(Protocol):
+    """What the runner needs of a store; the calls block and are made from threads."""
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Commit the records in one transaction, or raise UnavailableError and change nothing."""
+
+    def load(self) -> Snapshot:
+        """Return all that is needed to go on."""
+
+
+class Observer(Protocol):
+    """Is told what has been committed: the metrics."""
+
+    def loaded(self, snapshot: Snapshot) -> None:
+        """Take in the state at the start."""
+
+    def committed(self, records: Sequence[Record], seconds: float) -> None:
+        """Take in what happened, and how long its commit took."""
+
+
+def this_moment() -> Moment:
+    """Read both clocks."""
+    return Moment(now=time.monotonic(), at=time.time())
+
+
+class Runner:
+    """Owns the state, the store's writing end and the thinking thread."""
+
+    def __init__(self, store: Store, observer: Observer) -> None:
+        self._store = store
+        self._observer = observer
+        self._thinker = Thinker()
+        self._thoughts: set[asyncio.Task[None]] = set()
+        self._minds: dict[int, Mind] = {}
+        self._state: ControllerState | None = None
+        self._inbox: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._wake = asyncio.Event()
+        self._change_count = 0
+        self._next_change: asyncio.Event = asyncio.Event()
+
+    @property
+    def state(self) -> ControllerState:
+        """The state as of now.
+
+        Raises:
+            UnavailableError: while there is none, since the store cannot be read or written.
+        """
+        if self._state is None:
+            raise UnavailableError("the store is not available at the moment; try again")
+        return self._state
+
+    async def run(self, on_ready: Callable[[bool], None]) -> None:
+        """Serve until cancelled; `on_ready` is told whenever the store begins or ceases to work."""
+        try:
+            while True:
+                try:
+                    await self._load()
+                    on_ready(True)
+                    await self._serve()
+                except UnavailableError as error:
+                    on_ready(False)
+                    log.error("store_unavailable", reason=str(error))
+                    self._abandon(error)
+                    await asyncio.sleep(RELOAD_SECONDS)
+        finally:
+            self._abandon(UnavailableError("the controller is shutting down"))
+            await asyncio.to_thread(self._thinker.close)
+
+    async def submit(self, command: Callable[[], T]) -> T:
+        """Run a command on the state and return its result once all that it changed is durable.
+
+        Raises:
+            NasfleetError: the command's own, which has then changed nothing; UnavailableError if the commit failed.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._inbox.append((command, done))
+        self._wake.set()
+        return await done
+
+    async def changed(self, seen: int) -> int:
+        """Wait until something was committed since `seen`, a number that this returned before; 0 at first."""
+        while self._change_count == seen:
+            await self._next_change.wait()
+        return self._change_count
+
+    def create(self, created: SearchCreated) -> Search:
+        """Take in a new search; part of a command."""
+        search = new_search(
+            SearchSnapshot(
+                created.search_id, created.name, created.uid, created.spec, created.state, "", created.at, created.at, 0.0
+            )
+        )
+        self._minds[created.search_id] = Mind(created.spec, None)
+        self.state.add(search, created)
+        return search
+
+    async def _load(self) -> None:
+        snapshot = await asyncio.to_thread(self._store.load)
+        self._minds = {
+            found.search_id: Mind(found.spec, found.update.checkpoint if found.update else None) for found in snapshot.searches
+        }
+        searches = [new_search(found) for found in snapshot.searches]
+        self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, this_moment())
+        self._observer.loaded(snapshot)
+        self._notify()
+
+    async def _serve(self) -> None:
+        while True:
+            commands, self._inbox = self._inbox, []
+            self._wake.clear()
+            results = [outcome for command, done in commands if (outcome := _carry_out(command, done)) is not None]
+            self.state.advance(this_moment())
+            self._think()
+            await self._commit(results)
+            if not self._inbox:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
+
+    async def _commit(self, results: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+        """Make durable what happened, then let everybody know."""
+        if records := self.state.take_records():
+            began = time.perf_counter()
+            try:
+                await asyncio.to_thread(self._store.commit, records)
+            except UnavailableError as error:
+                for done, _ in results:
+                    if not done.done():
+                        done.set_exception(error)
+                raise
+            self._observer.committed(records, time.perf_counter() - began)
+            self._notify()
+        for done, result in results:
+            if not done.done():
+                done.set_result(result)
+        self.state.publish()
+
+    def _notify(self) -> None:
+        self._change_count += 1
+        self._next_change.set()
+        self._next_change = asyncio.Event()
+
+    def _abandon(self, error: UnavailableError) -> None:
+        """Give up the state in memory: nobody was told of what is not in the store."""
+        for thought in self._thoughts:
+            thought.cancel()
+        waiting, self._inbox = self._inbox, []
+        for _, done in waiting:
+            if not done.done():
+                done.set_exception(error)
+        state, self._state = self._state, None
+        if state is not None:
+            state.close(error)
+
+    def _think(self) -> None:
+        """Ask the strategies for what is due; what they answer comes back as commands, in the order of the questions."""
+        for search in self.state.searches.values():
+            while search.ready:
+                self._begin(search, self._learn(search, search.ready.popleft()))
+            if (request := search.wanted_batch()) is not None:
+                self._begin(search, self._draw(search, request))
+
+    def _begin(self, search: Search, thought: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(thought, name=f"{search.name}")
+        self._thoughts.add(task)
+        task.add_done_callback(self._thoughts.discard)
+
+    async def _learn(self, search: Search, group: Group) -> None:
+        def take(update: PolicyUpdate | None) -> None:
+            moment = this_moment()
+            self.state.keep(search.learn(group, update, moment.at), moment)
+
+        await self._answer(search, partial(self._minds[search.search_id].learn, group), take)
+
+    async def _draw(self, search: Search, request: BatchRequest) -> None:
+        def take(draw: Draw) -> None:
+            moment = this_moment()
+            self.state.keep(search.propose(request, draw.policy_version, draw.layers, draw.proposals, moment.at), moment)
+
+        await self._answer(search, partial(self._minds[search.search_id].draw, request), take)
+
+    async def _answer(self, search: Search, job: Callable[[], T], take: Callable[[T], None]) -> None:
+        """Think, then take the answer into the state; a strategy that fails suspends its search and says why."""
+        command: Callable[[], None]
+        try:
+            command = partial(take, await self._thinker.think(job))
+        except Exception as error:  # noqa: BLE001 - whatever it is, one search's strategy must not end the others
+            log.exception("strategy_failed", search=str(search.name))
+            why = f"its strategy failed: {type(error).__name__}: {error}; resume it once that is mended"
+            command = partial(self._give_up, search, why)
+
+        def take_if_there() -> None:
+            if self.state.searches.get(search.search_id) is search:
+                command()
+
+        with contextlib.suppress(UnavailableError):
+            await self.submit(take_if_there)
+
+    def _give_up(self, search: Search, why: str) -> None:
+        moment = this_moment()
+        self.state.keep(search.give_up(why, moment.at), moment)
+
+
+def _carry_out(command: Callable[[], T], done: asyncio.Future[T]) -> tuple[asyncio.Future[T], T] | None:
+    """Run one command; its own error goes back to whoever gave it."""
+    try:
+        return done, command()
+    except NasfleetError as error:
+        if not done.done():
+            done.set_exception(error)
+        return None

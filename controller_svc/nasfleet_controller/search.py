@@ -1,0 +1,329 @@
+"""One search as a state machine without I/O: commands in, records out, invariants checked after each.
+
+The records say everything that changed: whoever commits them and loads them again has this very state. Times are Unix
+seconds and come from outside, as do the architectures and the fences.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from nasfleet.catalogue import SearchSpec
+from nasfleet.errors import ConflictError
+from nasfleet.measurement import Failure, FailureClass, FailureKind, Measurement
+from nasfleet.reward import reward_of
+from nasfleet_controller.batching import Batching, Group, restore
+from nasfleet_controller.records import (
+    AttemptEnded,
+    AttemptStarted,
+    BatchLearned,
+    BatchProposed,
+    HeldLease,
+    OpenTrial,
+    PolicyUpdate,
+    Proposal,
+    Record,
+    SearchChanged,
+    SearchMoved,
+    SearchSnapshot,
+    SearchState,
+    SettledTrial,
+    TrialRequeued,
+    TrialSettled,
+    TrialState,
+)
+
+REWARD_AVERAGE_DECAY = 0.95
+
+
+class InvariantError(Exception):
+    """The state machine is wrong: a bug of ours, never of the caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """A batch of proposals that a search wants: at most `count` of them, numbered from `first_number`."""
+
+    batch: int
+    first_number: int
+    count: int
+
+
+class Search:
+    """The trials of one search that are not settled, and what is known of those that are."""
+
+    def __init__(self, snapshot: SearchSnapshot, batching: Batching, *, batch_size: int, learns: bool) -> None:
+        self.search_id = snapshot.search_id
+        self.name = snapshot.name
+        self.uid = snapshot.uid
+        self.spec = snapshot.spec
+        self.state = snapshot.state
+        self.message = snapshot.message
+        self.created_at = snapshot.created_at
+        self.moved_at = snapshot.moved_at
+        self.proposed = snapshot.proposed
+        self.batches = snapshot.batches
+        self.succeeded = snapshot.succeeded
+        self.failed = snapshot.failed
+        self.lost = snapshot.lost
+        self.trainer_seconds = snapshot.trainer_seconds
+        self.best = snapshot.best
+        self.average_reward = snapshot.average_reward
+        self.update = snapshot.update
+        self.hashes = set(snapshot.hashes)
+        self.exhausted = False
+        self._past_running_seconds = snapshot.running_seconds
+        self._batch_size = batch_size
+        self._batching = batching if learns else None
+        self._open = {trial.number: trial for trial in snapshot.open_trials}
+        self._queued = deque(trial.number for trial in snapshot.open_trials if trial.lease is None)
+        self._drawing = False
+        self.ready: deque[Group] = deque(restore(batching, snapshot.open_trials, snapshot.unlearned) if learns else ())
+
+    # What can be asked.
+
+    @property
+    def settled(self) -> int:
+        """Trials that are done for good."""
+        return self.succeeded + self.failed + self.lost
+
+    @property
+    def queued(self) -> int:
+        """Trials that wait for a trainer."""
+        return len(self._queued)
+
+    @property
+    def running(self) -> int:
+        """Trials that are leased."""
+        return len(self._open) - len(self._queued)
+
+    @property
+    def available(self) -> int:
+        """Trials that may be leased now."""
+        if self.state is not SearchState.RUNNING:
+            return 0
+        return max(0, min(self.queued, self.spec.parallelism - self.running))
+
+    @property
+    def leases(self) -> dict[int, HeldLease]:
+        """The open leases, by the number of their trial."""
+        return {number: trial.lease for number, trial in self._open.items() if trial.lease is not None}
+
+    def running_seconds(self, at: float) -> float:
+        """Return the time spent in RUNNING so far."""
+        current = at - self.moved_at if self.state is SearchState.RUNNING else 0.0
+        return self._past_running_seconds + max(0.0, current)
+
+    def trial(self, number: int) -> OpenTrial:
+        """Return a trial that is not settled."""
+        return self._open[number]
+
+    def next_queued(self) -> int:
+        """Return the number of the trial to lease next."""
+        return self._queued[0]
+
+    def wanted_batch(self) -> BatchRequest | None:
+        """Return the batch to draw now, if one is wanted; it is then expected through `propose`.
+
+        A strategy that learns is asked only when nothing waits, so that no proposal is older than it need be.
+        """
+        enough = 0 if self._batching is not None else self._batch_size
+        budget = self.spec.budget.trials - self.proposed
+        spare = self.spec.parallelism - self.running - self.queued
+        if self.state is not SearchState.RUNNING or self._drawing or self.exhausted:
+            return None
+        if budget <= 0 or self.queued > enough or (self.queued == 0 and spare <= 0):
+            return None
+        self._drawing = True
+        return BatchRequest(self.batches, self.proposed, min(self._batch_size, budget))
+
+    # Commands.
+
+    def propose(
+        self, wanted: BatchRequest, policy_version: int, layers: int | None, drawn: Sequence[Proposal], at: float
+    ) -> list[Record]:
+        """Take the batch that was wanted; fewer than wanted means that the space is exhausted."""
+        self._drawing = False
+        self.exhausted = len(drawn) < wanted.count
+        if not drawn:
+            return self._checked(self._ended_by_counts(at))
+        for proposal in drawn:
+            self._open[proposal.number] = OpenTrial(proposal.number, wanted.batch, policy_version, layers, proposal.tokens)
+            self._queued.append(proposal.number)
+            self.hashes.add(proposal.canonical_hash)
+        if self._batching is not None:
+            self._batching.propose(wanted.batch, len(drawn))
+        self.batches += 1
+        self.proposed += len(drawn)
+        return self._checked([BatchProposed(self.search_id, wanted.batch, policy_version, layers, tuple(drawn), at)])
+
+    def start(self, lease: HeldLease, at: float) -> list[Record]:
+        """Lease the next queued trial."""
+        number = self._queued.popleft()
+        self._open[number] = replace(self._open[number], lease=lease)
+        return self._checked([AttemptStarted(lease.fence, self.search_id, number, lease.trainer, lease.instance_id, at)])
+
+    def measure(self, number: int, outcome_id: str, measurement: Measurement, at: float) -> list[Record]:
+        """Settle a leased trial with what was measured."""
+        ended = self._end_attempt(number, outcome_id, None, measurement.trainer_seconds, at)
+        reward = reward_of(self.spec.reward, measurement)
+        self.succeeded += 1
+        return self._checked([ended, *self._settle(number, ended.fence, reward, measurement, None, at)])
+
+    def fail(self, number: int, outcome_id: str | None, failure: Failure, seconds: float, at: float) -> list[Record]:
+        """End the attempt at a leased trial without a measurement: it waits again, or is given up for good."""
+        ended = self._end_attempt(number, outcome_id, failure, seconds, at)
+        trial, given_up = self._charged(self._open[number], failure)
+        if not given_up:
+            self._open[number] = trial
+            self._queued.appendleft(number)
+            return self._checked([ended, TrialRequeued(self.search_id, number, failure)])
+        reward = None
+        if failure.kind.failure_class is FailureClass.MODEL:
+            reward = self.spec.trial.failure_reward
+            self.failed += 1
+        else:
+            self.lost += 1
+        return self._checked([ended, *self._settle(number, ended.fence, reward, None, failure, at)])
+
+    def learn(self, group: Group, update: PolicyUpdate | None, at: float) -> list[Record]:
+        """Take note that a ready group was learned from."""
+        self.update = update or self.update
+        return [BatchLearned(self.search_id, tuple(trial.number for trial in group), update, at)]
+
+    def change(self, spec: SearchSpec, at: float) -> list[Record]:
+        """Take a new declaration; the caller has seen to it that the change is allowed.
+
+        A completed search goes on if its budget allows it now.
+        """
+        records: list[Record] = [SearchChanged(self.search_id, spec)]
+        if spec.suspend and not self.spec.suspend:
+            records += self.suspend(at)
+        self.spec, resumed = spec, self.spec.suspend and not spec.suspend
+        if resumed:
+            records += self.resume(at)
+        if self.state is SearchState.COMPLETED and self._end_reason(at) is None:
+            records += self._move(SearchState.SUSPENDED if spec.suspend else SearchState.RUNNING, "the budget was raised", at)
+        return self._checked(records)
+
+    def suspend(self, at: float) -> list[Record]:
+        """Take all leases back and propose nothing until resumed."""
+        self._refuse_if_ended("suspended")
+        if self.state is SearchState.SUSPENDED:
+            return []
+        return self._checked(self._release_all("the search was suspended", at) + self._move(SearchState.SUSPENDED, "suspended", at))
+
+    def resume(self, at: float) -> list[Record]:
+        """Go on."""
+        self._refuse_if_ended("resumed")
+        return [] if self.state is SearchState.RUNNING else self._checked(self._move(SearchState.RUNNING, "", at))
+
+    def cancel(self, at: float) -> list[Record]:
+        """End it before its budget is used up."""
+        if self.state is SearchState.COMPLETED:
+            raise ConflictError(f"search {self.name.search_id} has completed and cannot be cancelled; delete it instead")
+        if self.state is SearchState.CANCELLED:
+            return []
+        return self._checked(self._release_all("the search was cancelled", at) + self._move(SearchState.CANCELLED, "cancelled", at))
+
+    def end_if_due(self, at: float) -> list[Record]:
+        """End it if one of its budgets of time is used up."""
+        reason = self._end_reason(at) if self.state is SearchState.RUNNING else None
+        return self._end(reason, at) if reason else []
+
+    def give_up(self, why: str, at: float) -> list[Record]:
+        """Suspend it because its strategy raised an error, which is shown."""
+        self._drawing = False
+        return [] if self.state.ended else self._release_all(why, at) + self._move(SearchState.SUSPENDED, why, at)
+
+    # Parts of commands.
+
+    def _end_attempt(
+        self, number: int, outcome_id: str | None, failure: Failure | None, trainer_seconds: float, at: float
+    ) -> AttemptEnded:
+        trial = self._open[number]
+        if trial.lease is None:
+            raise InvariantError(f"trial {number} is not leased")
+        self._open[number] = replace(trial, lease=None)
+        self.trainer_seconds += trainer_seconds
+        return AttemptEnded(trial.lease.fence, outcome_id, failure, trainer_seconds, at)
+
+    def _charged(self, trial: OpenTrial, failure: Failure) -> tuple[OpenTrial, bool]:
+        retries = self.spec.trial.retries
+        match failure.kind.failure_class:
+            case FailureClass.INFRASTRUCTURE:
+                return replace(trial, lost=trial.lost + 1), retries.lost is not None and trial.lost >= retries.lost
+            case FailureClass.MODEL:
+                return replace(trial, model_failures=trial.model_failures + 1), trial.model_failures >= retries.model_failure
+            case FailureClass.TIMEOUT:
+                return replace(trial, timeouts=trial.timeouts + 1), trial.timeouts >= retries.timeout
+
+    def _settle(
+        self, number: int, fence: int, reward: float | None, measurement: Measurement | None, failure: Failure | None, at: float
+    ) -> list[Record]:
+        trial = self._open.pop(number)
+        state = TrialState.FAILED if measurement is None else TrialState.SUCCEEDED
+        if reward is not None:
+            self._reckon(number, reward, measured=measurement is not None)
+        if self._batching is not None:
+            settled = SettledTrial(
+                number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.settled
+            )
+            if (group := self._batching.settle(settled)) is not None:
+                self.ready.append(group)
+        settled_record = TrialSettled(self.search_id, number, fence, self.settled, state, reward, measurement, failure, at)
+        return [settled_record, *self._ended_by_counts(at)]
+
+    def _reckon(self, number: int, reward: float, *, measured: bool) -> None:
+        past = reward if self.average_reward is None else self.average_reward
+        self.average_reward = REWARD_AVERAGE_DECAY * past + (1 - REWARD_AVERAGE_DECAY) * reward
+        if measured and (self.best is None or reward > self.best[1]):
+            self.best = (number, reward)
+
+    def _end_reason(self, at: float) -> str | None:
+        budget = self.spec.budget
+        if self.settled >= budget.trials:
+            return f"all {budget.trials} trials are settled"
+        if budget.target_reward is not None and self.best is not None and self.best[1] >= budget.target_reward:
+            return f"trial {self.best[0]} reached the target reward {budget.target_reward:g}"
+        if budget.trainer_hours is not None and self.trainer_seconds >= budget.trainer_hours * 3600:
+            return f"{budget.trainer_hours:g} trainer hours are used up"
+        if budget.duration is not None and self.running_seconds(at) >= budget.duration:
+            return f"{budget.duration:g} s are over"
+        if self.exhausted and not self._open:
+            return f"all {self.proposed} architectures of the space are settled"
+        return None
+
+    def _ended_by_counts(self, at: float) -> list[Record]:
+        reason = self._end_reason(at) if self.state is SearchState.RUNNING else None
+        return self._end(reason, at) if reason else []
+
+    def _end(self, reason: str, at: float) -> list[Record]:
+        return self._release_all(f"the search ended: {reason}", at) + self._move(SearchState.COMPLETED, reason, at)
+
+    def _release_all(self, why: str, at: float) -> list[Record]:
+        """Take every lease back at nobody's cost, so that the trials wait in the order of their numbers."""
+        records: list[Record] = []
+        failure = Failure(FailureKind.RETURNED, why)
+        for number in sorted(self.leases, reverse=True):
+            records += [self._end_attempt(number, None, failure, 0.0, at), TrialRequeued(self.search_id, number, failure)]
+            self._queued.appendleft(number)
+        return records
+
+    def _move(self, state: SearchState, message: str, at: float) -> list[Record]:
+        self._past_running_seconds = self.running_seconds(at)
+        self.state, self.message, self.moved_at = state, message, at
+        return [SearchMoved(self.search_id, state, message, self._past_running_seconds, at)]
+
+    def _refuse_if_ended(self, wish: str) -> None:
+        if self.state.ended:
+            raise ConflictError(
+                f"search {self.name.search_id} is {self.state.name.lower()} and cannot be {wish}: raise its budget or create another"
+            )
+
+    def _checked(self, records: list[Record]) -> list[Record]:
+        if self.proposed != len(self._open) + self.settled:
+            raise InvariantError(f"{self.proposed} proposed, but {len(self._open)} open and {self.settled} settled")
+        if not 0 <= self.running or (self.state is not SearchState.RUNNING and self.running):
+            raise InvariantError(f"{self.running} leases in state {self.state.name}")
+        return records

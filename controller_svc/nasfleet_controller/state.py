@@ -1,0 +1,224 @@
+"""All searches and the whole fleet as one state without I/O: what is said to it becomes records and orders.
+
+Records are to be committed; orders are staged on connections and published after that commit. `now` is monotonic and rules
+leases, `at` is Unix time and goes into records; both in seconds.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasfleet.catalogue import SearchSpec
+from nasfleet.errors import UnavailableError
+from nasfleet.measurement import Failure, FailureKind
+from nasfleet.names import SearchName
+from nasfleet_controller.connection import Assignment, Connection, Outcome, OutcomeStatus, Report, StreamTakenOverError
+from nasfleet_controller.dispatcher import Demand, Dispatcher, Lease, TrainerProfile
+from nasfleet_controller.rate import Rate
+from nasfleet_controller.records import (
+    AttemptEnded,
+    EpochsMeasured,
+    HeldLease,
+    LateOutcome,
+    Record,
+    SearchCreated,
+    SearchDeleted,
+    TrialSettled,
+)
+from nasfleet_controller.search import Search
+
+REMEMBERED_OUTCOMES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, on both clocks."""
+
+    now: float
+    at: float
+
+
+class ControllerState:
+    """The searches by id, the fleet, and the streams to it."""
+
+    def __init__(self, searches: Sequence[Search], last_fence: int, last_search_id: int, moment: Moment) -> None:
+        self.searches = {search.search_id: search for search in searches}
+        self.ids = {search.name: search.search_id for search in searches}
+        self.dispatcher = Dispatcher(last_fence)
+        self.last_search_id = last_search_id
+        self.connections: dict[str, Connection] = {}
+        self.notices: dict[int, str] = {}
+        self.rates: dict[int, Rate] = {search_id: Rate() for search_id in self.searches}
+        self._outcomes: OrderedDict[int, str | None] = OrderedDict()
+        self._records: list[Record] = []
+        for search in searches:
+            for number, held in search.leases.items():
+                profile = TrainerProfile(held.instance_id, held.trainer, slots=1)
+                lease = Lease(held.fence, search.search_id, number, held.instance_id, search.spec.trial.lease_seconds)
+                self.dispatcher.restore(lease, profile, moment.now)
+
+    def take_records(self) -> list[Record]:
+        """Return what happened since the last call; it is to be committed before anybody is told."""
+        taken, self._records = self._records, []
+        return taken
+
+    def named(self, name: SearchName) -> Search | None:
+        """Return the search of that name, if there is one."""
+        search_id = self.ids.get(name)
+        return None if search_id is None else self.searches[search_id]
+
+    def add(self, search: Search, created: SearchCreated) -> None:
+        """Take in a new search."""
+        self.searches[search.search_id] = search
+        self.ids[search.name] = search.search_id
+        self.rates[search.search_id] = Rate()
+        self.last_search_id = search.search_id
+        self._records.append(created)
+
+    def delete(self, search: Search, moment: Moment) -> None:
+        """Forget a search: its leases are taken back, its records go."""
+        if not search.state.ended:
+            self.keep(search.cancel(moment.at), moment)
+        del self.searches[search.search_id], self.ids[search.name], self.rates[search.search_id]
+        self.notices.pop(search.search_id, None)
+        self._records.append(SearchDeleted(search.search_id))
+
+    def keep(self, records: Sequence[Record], moment: Moment) -> None:
+        """Keep what a search says has happened, and tell the fleet of it: leases that ended are void from here on."""
+        self._records += records
+        for record in records:
+            if isinstance(record, AttemptEnded):
+                self._void(record)
+            elif isinstance(record, TrialSettled):
+                self.rates[record.search_id].count(moment.now)
+                self.notices.pop(record.search_id, None)
+
+    def connect(self, connection: Connection, profile: TrainerProfile, held: Sequence[int], moment: Moment) -> None:
+        """Take in a trainer's stream; an older one of the same process ends."""
+        older = self.connections.get(profile.instance_id)
+        if older is not None:
+            older.close(StreamTakenOverError(f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over"))
+        self.connections[profile.instance_id] = connection
+        dropped, in_vain = self.dispatcher.connect(profile, held, moment.now)
+        connection.staged.stopped += in_vain
+        for lease in dropped:
+            self._fail(lease, None, Failure(FailureKind.RETURNED, "the trainer no longer had it when it came back"), moment)
+
+    def disconnect(self, connection: Connection) -> None:
+        """Take note that a stream ended, unless a newer one has taken over."""
+        if self.connections.get(connection.instance_id) is connection:
+            del self.connections[connection.instance_id]
+            self.dispatcher.disconnect(connection.instance_id)
+
+    def report(self, connection: Connection, report: Report, moment: Moment) -> None:
+        """Take in what a trainer says, heartbeat included."""
+        if self.connections.get(connection.instance_id) is not connection:
+            return
+        self.dispatcher.hear(connection.instance_id, moment.now)
+        self.dispatcher.trainers[connection.instance_id].draining |= report.draining
+        for fence in report.started:
+            if (lease := self.dispatcher.leases.get(fence)) is not None:
+                lease.started_at = moment.now
+        for fence, epochs in report.progress:
+            if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
+                lease.epoch, lease.value = epochs[-1].epoch, epochs[-1].value
+                self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
+        for outcome in report.outcomes:
+            status = self._take_outcome(connection, outcome, moment)
+            connection.staged.acknowledged.append((outcome.outcome_id, status))
+
+    def knows_outcome_of(self, fence: int) -> bool:
+        """Return whether an outcome with this fence can be judged without asking the store."""
+        return fence in self.dispatcher.leases or fence in self._outcomes
+
+    def remember_outcome(self, fence: int, outcome_id: str | None) -> None:
+        """Note which outcome ended an attempt, so that the same one is known when it comes again."""
+        self._outcomes[fence] = outcome_id
+        if len(self._outcomes) > REMEMBERED_OUTCOMES:
+            self._outcomes.popitem(last=False)
+
+    def drain(self, names: Sequence[str]) -> list[str]:
+        """Ask trainers to leave; return the names of those that are there."""
+        found = [trainer for trainer in self.dispatcher.trainers.values() if trainer.profile.name in names]
+        for trainer in found:
+            trainer.draining = True
+            if (connection := self.connections.get(trainer.profile.instance_id)) is not None:
+                connection.staged.drain = True
+        return sorted({trainer.profile.name for trainer in found})
+
+    def advance(self, moment: Moment) -> None:
+        """Do what is due: take back leases of silent trainers, end searches whose time is over, lease what waits."""
+        for lease in self.dispatcher.expired(moment.now):
+            silent = moment.now - self.dispatcher.trainers[lease.instance_id].heard_at
+            self._fail(lease, None, Failure(FailureKind.LEASE_EXPIRED, f"nothing was heard of the trainer for {silent:.0f} s"), moment)
+        for search in self.searches.values():
+            self.keep(search.end_if_due(moment.at), moment)
+        self._assign(moment)
+
+    def publish(self) -> None:
+        """Let the fleet know what was staged: it is durable now."""
+        for connection in self.connections.values():
+            connection.publish()
+
+    def close(self, error: UnavailableError) -> None:
+        """End all streams; nothing that was staged is sent."""
+        for connection in self.connections.values():
+            connection.close(error)
+
+    def _assign(self, moment: Moment) -> None:
+        demands = [
+            Demand(search.search_id, search.available, search.running, search.spec.weight, _labels(search.spec))
+            for search in self.searches.values()
+            if search.available
+        ]
+        for placement in self.dispatcher.place(demands, moment.now) if demands else ():
+            search = self.searches[placement.search_id]
+            number = search.next_queued()
+            lease = self.dispatcher.grant(placement, number, search.spec.trial.lease_seconds)
+            name = self.dispatcher.trainers[placement.instance_id].profile.name
+            self.keep(search.start(HeldLease(lease.fence, name, placement.instance_id), moment.at), moment)
+            trial = search.trial(number)
+            seed = _child_seed(search.spec.seed, number)
+            assignment = Assignment(lease.fence, search.name, number, trial.tokens, trial.layers, seed)
+            self.connections[placement.instance_id].assign(assignment, search.spec)
+
+    def _take_outcome(self, connection: Connection, outcome: Outcome, moment: Moment) -> OutcomeStatus:
+        lease = self.dispatcher.leases.get(outcome.fence)
+        if lease is None or lease.instance_id != connection.instance_id:
+            if self._outcomes.get(outcome.fence) == outcome.outcome_id:
+                return OutcomeStatus.DUPLICATE
+            self._records.append(LateOutcome(outcome.fence, outcome.outcome_id))
+            return OutcomeStatus.LATE
+        if isinstance(outcome.result, Failure):
+            self._fail(lease, outcome.outcome_id, outcome.result, moment)
+        else:
+            self.dispatcher.trainers[lease.instance_id].measured += 1
+            search = self.searches[lease.search_id]
+            self.keep(search.measure(lease.number, outcome.outcome_id, outcome.result, moment.at), moment)
+        return OutcomeStatus.COUNTED
+
+    def _fail(self, lease: Lease, outcome_id: str | None, failure: Failure, moment: Moment) -> None:
+        if failure.kind is FailureKind.TRAINER_UNABLE:
+            name = self.dispatcher.trainers[lease.instance_id].profile.name
+            self.notices[lease.search_id] = f"{name} cannot run this search: {failure.message}"
+            self.dispatcher.mark_unable(lease, moment.now)
+        seconds = 0.0 if lease.started_at is None else moment.now - lease.started_at
+        self.keep(self.searches[lease.search_id].fail(lease.number, outcome_id, failure, seconds, moment.at), moment)
+
+    def _void(self, ended: AttemptEnded) -> None:
+        lease = self.dispatcher.leases[ended.fence]
+        self.remember_outcome(ended.fence, ended.outcome_id)
+        connection = self.connections.get(lease.instance_id)
+        if ended.outcome_id is None and connection is not None:
+            connection.staged.stopped.append(ended.fence)
+        self.dispatcher.end(ended.fence)
+
+
+def _labels(spec: SearchSpec) -> dict[str, str]:
+    return dict(spec.trainer_pool_selector.match_labels) if spec.trainer_pool_selector is not None else {}
+
+
+def _child_seed(seed: int, number: int) -> int:
+    """Return the seed of a child's training: another for every trial, the same in every attempt at it."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{number}".encode(), digest_size=7).digest())

@@ -1,0 +1,93 @@
+"""The one thread in which strategies think: they propose and learn there, in order, and never block the event loop.
+
+Strategies are built there too, since a policy needs torch and torch takes seconds to import.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from nasfleet.catalogue import Batching, Reinforce, SearchSpec
+from nasfleet.spaces import SearchSpace, build_space, layers_at
+from nasfleet_controller.batching import Arrival, Group, Together
+from nasfleet_controller.records import PolicyUpdate, Proposal, SearchSnapshot
+from nasfleet_controller.search import BatchRequest, Search
+from nasfleet_controller.strategies.strategy import Credit, Strategy, build_strategy
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A batch as it was drawn."""
+
+    request: BatchRequest
+    policy_version: int
+    layers: int | None
+    proposals: tuple[Proposal, ...]
+
+
+@dataclass(slots=True)
+class Mind:
+    """The strategy of one search, with its spaces by depth; used in the thinking thread only."""
+
+    spec: SearchSpec
+    checkpoint: bytes | None
+    _strategy: Strategy | None = None
+    _spaces: dict[int | None, SearchSpace] = field(default_factory=dict)
+
+    @property
+    def strategy(self) -> Strategy:
+        """Built when it is first needed, and brought to where its last checkpoint left it."""
+        if self._strategy is None:
+            self._strategy = build_strategy(self.spec)
+            if self.checkpoint is not None:
+                self._strategy.restore(self.checkpoint)
+        return self._strategy
+
+    def draw(self, request: BatchRequest) -> Draw:
+        """Propose a batch; its depth is that of its first trial."""
+        layers = layers_at(self.spec.search_space, request.first_number)
+        if layers not in self._spaces:
+            self._spaces[layers] = build_space(self.spec.search_space, layers)
+        canonical = self._spaces[layers].canonical
+        drawn = self.strategy.propose(request.batch, request.first_number, request.count)
+        proposals = tuple(
+            Proposal(request.first_number + offset, tokens, canonical(tokens)) for offset, tokens in enumerate(drawn)
+        )
+        return Draw(request, self.strategy.version, layers, proposals)
+
+    def learn(self, group: Group) -> PolicyUpdate | None:
+        """Learn from the trials of a group that have a reward; lost ones shrink it."""
+        credits_earned = [
+            Credit(trial.number, trial.tokens, trial.layers, trial.reward, trial.policy_version)
+            for trial in group
+            if trial.reward is not None
+        ]
+        return self.strategy.observe(credits_earned) if credits_earned else None
+
+
+def new_search(snapshot: SearchSnapshot) -> Search:
+    """Return the state machine of a search, with the batching that its strategy asks for."""
+    strategy = snapshot.spec.strategy
+    learns = isinstance(strategy, Reinforce)
+    arrival = learns and strategy.batching is Batching.ARRIVAL
+    batching = Arrival(strategy.batch_size) if arrival else Together()
+    return Search(snapshot, batching, batch_size=strategy.batch_size, learns=learns)
+
+
+class Thinker:
+    """Runs strategies one job at a time, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="strategy")
+
+    def think(self, job: Callable[[], T]) -> asyncio.Future[T]:
+        """Return the job's result to come."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, job)
+
+    def close(self) -> None:
+        """Wait for the job that runs and forget those that wait."""
+        self._thread.shutdown(wait=True, cancel_futures=True)

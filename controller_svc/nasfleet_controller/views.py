@@ -1,0 +1,90 @@
+"""What the controller shows of its state: values, made when somebody asks, so that nobody reads what the runner changes."""
+
+from dataclasses import dataclass
+
+from nasfleet.catalogue import SearchSpec
+from nasfleet.names import SearchName
+from nasfleet_controller.records import PolicyUpdate, SearchState
+from nasfleet_controller.search import Search
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search and how it goes; the fields are those of `nasfleet.v1.Search`."""
+
+    search_id: int
+    name: SearchName
+    uid: str
+    spec: SearchSpec
+    state: SearchState
+    message: str
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    lost: int
+    proposed: int
+    distinct: int
+    best: tuple[int, float] | None
+    average_reward: float | None
+    update: PolicyUpdate | None
+    trainer_seconds: float
+    running_seconds: float
+    created_at: float
+    moved_at: float
+    trials_per_second: float
+
+
+def view_search(search: Search, notice: str, trials_per_second: float, at: float) -> SearchView:
+    """Return a search as it is now; a notice of its trainers stands in for an empty message."""
+    return SearchView(
+        search_id=search.search_id,
+        name=search.name,
+        uid=search.uid,
+        spec=search.spec,
+        state=search.state,
+        message=search.message or notice,
+        queued=search.queued,
+        running=search.running,
+        succeeded=search.succeeded,
+        failed=search.failed,
+        lost=search.lost,
+        proposed=search.proposed,
+        distinct=len(search.hashes),
+        best=search.best,
+        average_reward=search.average_reward,
+        update=search.update,
+        trainer_seconds=search.trainer_seconds,
+        running_seconds=search.running_seconds(at),
+        created_at=search.created_at,
+        moved_at=search.moved_at,
+        trials_per_second=trials_per_second,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldView:
+    """A trial in the hands of a trainer."""
+
+    search: SearchName
+    number: int
+    fence: int
+    started: bool
+    epoch: int
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerView:
+    """A trainer and what it does; the fields are those of `nasfleet.v1.Trainer`."""
+
+    name: str
+    instance_id: str
+    pool: str
+    device: str
+    slots: int
+    connected: bool
+    draining: bool
+    measured: int
+    silent_seconds: float
+    held: tuple[HeldView, ...]
