@@ -1,5 +1,7 @@
 """Networks that several tests look at."""
 
+from hypothesis import strategies as st
+
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet
 
 # Figure 7 of Zoph & Le 2017, layers counted from 1 as there: height, width, filters, layers read.
@@ -26,3 +28,23 @@ ZOPH_V1 = ConvNet(
         for height, width, filters, read in _FIGURE_7
     )
 )
+
+
+@st.composite
+def conv_nets(draw: st.DrawFn, max_layers: int = 6) -> ConvNet:
+    """Return a network of any shape, with strides or without; its layers are small, so that it can be run."""
+    strides = st.integers(1, 3) if draw(st.booleans()) else st.just(1)
+    layers: list[ConvLayer] = []
+    for number in range(draw(st.integers(1, max_layers))):
+        connected = draw(st.integers(0, 2**number - 1))
+        layers.append(
+            ConvLayer(
+                filter_height=draw(st.sampled_from([1, 3, 5, 7])),
+                filter_width=draw(st.sampled_from([1, 3, 5, 7])),
+                filters=draw(st.integers(1, 6)),
+                stride_height=draw(strides),
+                stride_width=draw(strides),
+                inputs=tuple(source for source in range(number) if connected >> source & 1),
+            )
+        )
+    return ConvNet(tuple(layers))
