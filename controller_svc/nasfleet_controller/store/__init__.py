@@ -1,0 +1,1 @@
+"""What happened in every search, durably: one writer, any number of readers."""

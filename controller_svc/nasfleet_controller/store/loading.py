@@ -1,0 +1,170 @@
+"""Reads the state that a controller goes on from."""
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+from nasfleet.codec import spec_from_proto
+from sqlalchemy import Connection, Row, func, select
+
+from nasfleet.catalogue import Reinforce
+from nasfleet.measurement import FailureClass, FailureKind
+from nasfleet.names import SearchName
+from nasfleet.v1.catalogue_pb2 import SearchSpec as SearchSpecMessage
+from nasfleet_controller.records import (
+    HeldLease,
+    OpenTrial,
+    SearchSnapshot,
+    SearchState,
+    SettledTrial,
+    Snapshot,
+    TrialState,
+)
+from nasfleet_controller.search import REWARD_AVERAGE_DECAY
+from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
+from nasfleet_controller.store.schema import attempts, policy_updates, searches, trials
+from nasfleet_controller.strategies.strategy import Update
+
+_OPEN = (TrialState.QUEUED.value, TrialState.RUNNING.value)
+
+
+def load(connection: Connection) -> Snapshot:
+    """Return all searches, and the largest numbers ever given."""
+    rows = connection.execute(select(searches).order_by(searches.c.search_id)).all()
+    return Snapshot(
+        tuple(_search(connection, row) for row in rows),
+        last_fence=high_mark(connection, FENCE),
+        last_search_id=high_mark(connection, SEARCH_ID),
+    )
+
+
+def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
+    spec = spec_from_proto(SearchSpecMessage.FromString(row.spec))
+    counts = _counts(connection, row.search_id)
+    return SearchSnapshot(
+        search_id=row.search_id,
+        name=SearchName(row.namespace, row.name),
+        uid=row.uid,
+        spec=spec,
+        state=SearchState(row.state),
+        message=row.message,
+        created_at=row.created_at,
+        moved_at=row.moved_at,
+        running_seconds=row.running_seconds,
+        proposed=counts["proposed"],
+        batches=counts["batches"],
+        succeeded=counts["succeeded"],
+        failed=counts["failed"],
+        lost=counts["lost"],
+        trainer_seconds=_trainer_seconds(connection, row.search_id),
+        best=_best(connection, row.search_id),
+        average_reward=_average(connection, row.search_id),
+        hashes=frozenset(connection.scalars(select(trials.c.canonical_hash).where(trials.c.search_id == row.search_id))),
+        open_trials=_open_trials(connection, row.search_id),
+        unlearned=_unlearned(connection, row.search_id) if isinstance(spec.strategy, Reinforce) else (),
+        update=_last_update(connection, row.search_id),
+    )
+
+
+def _counts(connection: Connection, search_id: int) -> dict[str, int]:
+    succeeded = trials.c.state == TrialState.SUCCEEDED.value
+    failed = trials.c.state == TrialState.FAILED.value
+    counted = select(
+        func.count().label("proposed"),
+        (func.coalesce(func.max(trials.c.batch), -1) + 1).label("batches"),
+        func.count().filter(succeeded).label("succeeded"),
+        func.count().filter(failed, trials.c.reward.is_not(None)).label("failed"),
+        func.count().filter(failed, trials.c.reward.is_(None)).label("lost"),
+    ).where(trials.c.search_id == search_id)
+    return dict(connection.execute(counted).mappings().one())
+
+
+def _best(connection: Connection, search_id: int) -> tuple[int, float] | None:
+    measured = (trials.c.search_id == search_id, trials.c.state == TrialState.SUCCEEDED.value)
+    query = select(trials.c.number, trials.c.reward).where(*measured).order_by(trials.c.reward.desc(), trials.c.settle_order)
+    row = connection.execute(query.limit(1)).one_or_none()
+    return None if row is None else (row.number, row.reward)
+
+
+def _average(connection: Connection, search_id: int) -> float | None:
+    rewarded = (trials.c.search_id == search_id, trials.c.reward.is_not(None))
+    average: float | None = None
+    for reward in connection.scalars(select(trials.c.reward).where(*rewarded).order_by(trials.c.settle_order)):
+        past = reward if average is None else average
+        average = REWARD_AVERAGE_DECAY * past + (1 - REWARD_AVERAGE_DECAY) * reward
+    return average
+
+
+def _trainer_seconds(connection: Connection, search_id: int) -> float:
+    return connection.scalar(select(func.sum(attempts.c.trainer_seconds)).where(attempts.c.search_id == search_id)) or 0.0
+
+
+def _open_trials(connection: Connection, search_id: int) -> tuple[OpenTrial, ...]:
+    failures = _failures(connection, search_id)
+    query = (
+        select(trials, attempts.c.instance_id)
+        .outerjoin(attempts, trials.c.fence == attempts.c.fence)
+        .where(trials.c.search_id == search_id, trials.c.state.in_(_OPEN))
+        .order_by(trials.c.number)
+    )
+    return tuple(_open_trial(row, failures[row.number]) for row in connection.execute(query))
+
+
+def _open_trial(row: Row[Any], failures: Counter[FailureClass]) -> OpenTrial:
+    leased = row.state == TrialState.RUNNING.value
+    return OpenTrial(
+        number=row.number,
+        batch=row.batch,
+        policy_version=row.policy_version,
+        layers=row.layers,
+        tokens=tuple(json.loads(row.tokens)),
+        lost=failures[FailureClass.INFRASTRUCTURE],
+        model_failures=failures[FailureClass.MODEL],
+        timeouts=failures[FailureClass.TIMEOUT],
+        lease=HeldLease(row.fence, row.trainer, row.instance_id) if leased else None,
+    )
+
+
+def _failures(connection: Connection, search_id: int) -> dict[int, Counter[FailureClass]]:
+    """Return how often each open trial failed, by class."""
+    query = (
+        select(attempts.c.number, attempts.c.failure_kind)
+        .join(trials, (attempts.c.search_id == trials.c.search_id) & (attempts.c.number == trials.c.number))
+        .where(trials.c.search_id == search_id, trials.c.state.in_(_OPEN), attempts.c.failure_kind.is_not(None))
+    )
+    failures: defaultdict[int, Counter[FailureClass]] = defaultdict(Counter)
+    for number, kind in connection.execute(query):
+        failures[number][FailureKind(kind).failure_class] += 1
+    return failures
+
+
+def _unlearned(connection: Connection, search_id: int) -> tuple[SettledTrial, ...]:
+    of_search = (trials.c.search_id == search_id, trials.c.settle_order.is_not(None), trials.c.learned.is_(False))
+    return tuple(
+        SettledTrial(
+            number=row.number,
+            batch=row.batch,
+            policy_version=row.policy_version,
+            layers=row.layers,
+            tokens=tuple(json.loads(row.tokens)),
+            reward=row.reward,
+            settle_order=row.settle_order,
+        )
+        for row in connection.execute(select(trials).where(*of_search).order_by(trials.c.settle_order))
+    )
+
+
+def _last_update(connection: Connection, search_id: int) -> Update | None:
+    query = select(policy_updates).where(policy_updates.c.search_id == search_id).order_by(policy_updates.c.version.desc())
+    row = connection.execute(query.limit(1)).one_or_none()
+    if row is None:
+        return None
+    return Update(
+        version=row.version,
+        mean_reward=row.mean_reward,
+        baseline=row.baseline,
+        entropy=row.entropy,
+        gradient_norm=row.gradient_norm,
+        staleness=row.staleness,
+        checkpoint=row.checkpoint,
+    )

@@ -1,0 +1,62 @@
+"""The store: one writer, whose every commit is durable when it returns, and what it goes on from."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from nasfleet_controller.records import Record, Snapshot
+from nasfleet_controller.store.engines import reading_engine, translated, writing_engine
+from nasfleet_controller.store.loading import load
+from nasfleet_controller.store.migrating import migrate
+from nasfleet_controller.store.results import Results
+from nasfleet_controller.store.writing import write
+
+
+class Store:
+    """A database of searches, opened and brought to the present schema.
+
+    One thread at a time may write; `results` may be read from any number of threads meanwhile.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open `sqlite:///PATH`, or another database that SQLAlchemy knows.
+
+        Raises:
+            InvalidInputError: if the URL names no database.
+            ConflictError: if what it names is no store, or that of a later version.
+            StoreUnavailableError: if it cannot be read and written now.
+        """
+        self._writer = writing_engine(url)
+        self._reader = reading_engine(url)
+        with translated(self._writer):
+            migrate(self._writer)
+        self.results = Results(self._reader)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; all that was committed is there already."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Make these records durable, all or none.
+
+        Raises:
+            StoreUnavailableError: if that cannot be done now; none of them is stored, and they may be committed again.
+        """
+        with translated(self._writer), self._writer.begin() as connection:
+            write(connection, records)
+
+    def load(self) -> Snapshot:
+        """Return the state that all records so far led to.
+
+        Raises:
+            StoreUnavailableError: if it cannot be read now.
+        """
+        with translated(self._reader), self._reader.begin() as connection:
+            return load(connection)
