@@ -1,6 +1,8 @@
 """A search as it is declared: everything that a document says, and what may change after the start."""
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
@@ -11,6 +13,8 @@ from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet.names import DEFAULT_NAMESPACE
 
+API_VERSION = "nasfleet.dev/v1alpha1"
+KIND = "ArchitectureSearch"
 _LABEL_PATTERN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _LABEL_HINT = "lower-case letters, digits and hyphens, with a letter or digit at both ends"
 
@@ -133,8 +137,8 @@ class SearchSpec(Block):
 
 
 @block
-class SearchDocument(Block):
-    """A search under its name."""
+class Metadata(Block):
+    """Under which name a search is declared."""
 
     name: str = parameter("Name of the search.", pattern=_LABEL_PATTERN, pattern_hint=_LABEL_HINT, min_length=1, max_length=63)
     namespace: str = parameter(
@@ -145,4 +149,29 @@ class SearchDocument(Block):
         min_length=1,
         max_length=63,
     )
+
+
+@block
+class ArchitectureSearch(Block):
+    """The whole document."""
+
+    api_version: str = parameter("Which edition of this page holds.", pattern=re.escape(API_VERSION), pattern_hint=API_VERSION)
+    kind: str = parameter("What the document declares.", pattern=KIND, pattern_hint=KIND)
+    metadata: Metadata = parameter("Under which name.")
     spec: SearchSpec = parameter("What the search is.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchDocument:
+    """A search under its name.
+
+    Raises:
+        InvalidParametersError: if a name is no DNS label.
+    """
+
+    name: str
+    namespace: str = DEFAULT_NAMESPACE
+    spec: SearchSpec
+
+    def __post_init__(self) -> None:
+        Metadata(name=self.name, namespace=self.namespace)
