@@ -1,0 +1,1 @@
+"""How a search proposes architectures and learns from their rewards; torch is imported by what learns, and by nothing else."""

@@ -1,0 +1,42 @@
+"""Exhaustive search: every architecture once, in the order of their tokens."""
+
+from collections.abc import Sequence
+from math import prod
+
+from nasfleet.catalogue import SearchSpaceSection
+from nasfleet.errors import InvalidInputError
+from nasfleet.spaces.building import build_space
+from nasfleet_controller.strategies.strategy import Credit
+
+
+class ExhaustiveStrategy:
+    """Trial n is the n-th token string, the last token counting fastest, so that a trial's number is all there is to resume.
+
+    Raises:
+        InvalidInputError: if the space grows.
+    """
+
+    def __init__(self, space: SearchSpaceSection, batch_size: int) -> None:
+        if space.growth is not None:
+            raise InvalidInputError("exhaustive goes through one space, but searchSpace.growth is given: remove one of them")
+        self._bounds = [decision.bound for decision in build_space(space).decisions for _ in range(decision.width)]
+        self.batch_size = batch_size
+        self.version = 0
+
+    def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:  # noqa: ARG002 - the number says it
+        """Return the architectures with these numbers; fewer at the end of the space, and then none."""
+        end = min(first_number + min(count, self.batch_size), prod(self._bounds))
+        return [self._architecture(number) for number in range(first_number, end)]
+
+    def observe(self, credited: Sequence[Credit]) -> None:
+        """Learn nothing."""
+
+    def restore(self, checkpoint: bytes) -> None:
+        """Return to the one state that there is."""
+
+    def _architecture(self, number: int) -> tuple[int, ...]:
+        tokens = []
+        for bound in reversed(self._bounds):
+            number, token = divmod(number, bound)
+            tokens.append(token)
+        return tuple(reversed(tokens))

@@ -1,0 +1,32 @@
+"""Random search: every architecture of the space is as likely as every other."""
+
+from collections.abc import Sequence
+from random import Random
+
+from nasfleet.catalogue import SearchSpaceSection
+from nasfleet_controller.strategies.depths import Depths
+from nasfleet_controller.strategies.seeding import stream_seed
+from nasfleet_controller.strategies.strategy import Credit
+
+
+class RandomStrategy:
+    """Proposes uniformly at random and never learns."""
+
+    def __init__(self, space: SearchSpaceSection, batch_size: int, seed: int) -> None:
+        self._depths = Depths(space)
+        self._seed = seed
+        self.batch_size = batch_size
+        self.version = 0
+
+    def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:
+        """Return architectures, each token uniform within its bound; the depth is that of the batch's first trial."""
+        decisions = self._depths.decisions(self._depths.layers_at(first_number))
+        bounds = [decision.bound for decision in decisions for _ in range(decision.width)]
+        draw = Random(stream_seed(self._seed, "random", batch)).randrange
+        return [tuple(map(draw, bounds)) for _ in range(min(count, self.batch_size))]
+
+    def observe(self, credited: Sequence[Credit]) -> None:
+        """Learn nothing."""
+
+    def restore(self, checkpoint: bytes) -> None:
+        """Return to the one state that there is."""

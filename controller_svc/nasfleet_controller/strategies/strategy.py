@@ -1,0 +1,115 @@
+"""What every strategy is to the rest of the controller: it proposes token strings in batches and may learn from rewards."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from nasfleet.catalogue import Exhaustive, Random, Reinforce, SearchSpec
+from nasfleet.errors import InvalidInputError
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A reward and the tokens that earned it.
+
+    Attributes:
+        number: of the trial.
+        tokens: of its architecture.
+        layers: the depth at which it was proposed; absent for spaces without growth.
+        reward: what the learner maximises.
+        policy_version: the version of the policy that proposed it.
+
+    Raises:
+        InvalidInputError: if the reward is not finite.
+    """
+
+    number: int
+    tokens: tuple[int, ...]
+    layers: int | None
+    reward: float
+    policy_version: int
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.reward):
+            raise InvalidInputError(f"trial {self.number} has the reward {self.reward}: a reward must be finite")
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What learning from one batch gave.
+
+    Attributes:
+        version: updates so far, this one included.
+        baseline: moving average of the reward, after the update.
+        mean_reward: of the batch.
+        entropy: of a decision under the policy before the update, in nats: the mean over the decisions and the batch.
+        gradient_norm: L2 norm of the gradient before any clipping; of the first pass where there are several.
+        staleness: updates between the proposal of the batch's oldest architecture and this update.
+        checkpoint: the strategy after the update, as safetensors.
+    """
+
+    version: int
+    baseline: float
+    mean_reward: float
+    entropy: float
+    gradient_norm: float
+    staleness: int
+    checkpoint: bytes
+
+
+class Strategy(Protocol):
+    """Proposes architectures and learns from what they earned; one thread uses it."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many architectures are proposed together."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Return the number of updates so far; 0 for a strategy that does not learn."""
+        ...
+
+    def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:
+        """Return the token strings of a batch whose trials are numbered from `first_number`.
+
+        The same seed, batch, numbers and updates give the same strings, and asking for fewer of a batch gives its first ones.
+
+        Args:
+            batch: number of the batch, from 0.
+            first_number: number of its first trial.
+            count: how many are wanted, at most `batch_size`; fewer come back only when the space is exhausted.
+        """
+        ...
+
+    def observe(self, credited: Sequence[Credit]) -> Update | None:
+        """Learn from a batch of settled trials; return None if nothing is learned from it."""
+        ...
+
+    def restore(self, checkpoint: bytes) -> None:
+        """Return to the state that an update left."""
+        ...
+
+
+def build_strategy(spec: SearchSpec) -> Strategy:
+    """Return the strategy that a search asks for, at its beginning; torch is imported for `reinforce` only.
+
+    Raises:
+        InvalidInputError: if the strategy cannot search this space.
+    """
+    match spec.strategy:
+        case Reinforce():
+            from nasfleet_controller.strategies.reinforce import build_reinforce
+
+            return build_reinforce(spec.search_space, spec.strategy, spec.seed)
+        case Random():
+            from nasfleet_controller.strategies.random_search import RandomStrategy
+
+            return RandomStrategy(spec.search_space, spec.strategy.batch_size, spec.seed)
+        case Exhaustive():
+            from nasfleet_controller.strategies.exhaustive import ExhaustiveStrategy
+
+            return ExhaustiveStrategy(spec.search_space, spec.strategy.batch_size)
+        case _:
+            assert_never(spec.strategy)
