@@ -5,7 +5,7 @@ import traceback
 from nasfleet.errors import NasfleetError
 from nasfleet.measurement import Failure, FailureKind, NotFiniteError
 
-__all__ = ["CannotBuildError", "NotFiniteError", "OutOfMemoryError", "TrainerUnableError", "classify"]
+__all__ = ["CannotBuildError", "NotFiniteError", "OutOfMemoryError", "TimedOutError", "TrainerUnableError", "classify"]
 
 
 class OutOfMemoryError(NasfleetError):
@@ -14,6 +14,10 @@ class OutOfMemoryError(NasfleetError):
 
 class CannotBuildError(NasfleetError):
     """The description cannot be turned into a child network; trying again would not help."""
+
+
+class TimedOutError(NasfleetError):
+    """The attempt took longer than the search allows."""
 
 
 class TrainerUnableError(NasfleetError):
@@ -25,8 +29,10 @@ _KIND_OF: dict[type[BaseException], FailureKind] = {
     OutOfMemoryError: FailureKind.OUT_OF_MEMORY,
     MemoryError: FailureKind.OUT_OF_MEMORY,
     CannotBuildError: FailureKind.CANNOT_BUILD,
+    TimedOutError: FailureKind.TIMED_OUT,
     TrainerUnableError: FailureKind.TRAINER_UNABLE,
 }
+_MOST_MESSAGE, _MOST_TRACEBACK = 1_000, 16_000  # characters; the end of a traceback says most
 # The agent imports no torch, so torch's own errors are known by name and by what they say: torch.OutOfMemoryError on a GPU, a
 # plain RuntimeError of the allocator on the CPU.
 _OUT_OF_MEMORY_NAME = "OutOfMemoryError"
@@ -46,4 +52,5 @@ def _kind_of(error: BaseException) -> FailureKind:
 def classify(error: BaseException) -> Failure:
     """Return the failure that this error is, with its traceback; what no table knows has crashed."""
     message = str(error) if isinstance(error, NasfleetError) else f"{type(error).__name__}: {error}"
-    return Failure(_kind_of(error), message, "".join(traceback.format_exception(error)))
+    trace = "".join(traceback.format_exception(error))
+    return Failure(_kind_of(error), message[:_MOST_MESSAGE], trace[-_MOST_TRACEBACK:])

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from nasfleet.catalogue.search import SearchSpec
 from nasfleet.measurement import EpochMeasurement, Measurement
-from nasfleet.spaces import Description
+from nasfleet.spaces.space import Description
 
 
 class Report(Protocol):

@@ -1,0 +1,150 @@
+"""The settings of a trainer process, from its flags; NASFLEET_<FLAG> in the environment stands in for a flag."""
+
+import argparse
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_PREFIX = "NASFLEET_"
+_DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a trainer process is told.
+
+    Attributes:
+        controller: HOST:PORT of the controller.
+        name: what people call this trainer; with several agents each gets a number behind it.
+        pool: the pool that it belongs to; empty on one machine.
+        labels: what a search's trainerPoolSelector is matched with.
+        slots: children that one agent trains at once.
+        agents: trainers in this process.
+        threads: processor threads of one child.
+        device: "auto", "cpu" or "cuda".
+        data_dir: where data sets are.
+        artifacts_dir: where trained weights go, unless the search says where.
+        metrics_host: where metrics are served.
+        metrics_port: where metrics are served; 0 for nowhere.
+        grace_seconds: how long children may go on after the trainer was told to leave.
+        exit_with_parent: leave at once when standard input ends.
+    """
+
+    controller: str
+    name: str
+    pool: str
+    labels: Mapping[str, str]
+    slots: int
+    agents: int
+    threads: int
+    device: str
+    data_dir: Path | None
+    artifacts_dir: Path | None
+    metrics_host: str
+    metrics_port: int
+    grace_seconds: float
+    exit_with_parent: bool
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
+    """Return the settings; a wrong flag ends the process with code 2 and a message that names it."""
+    given = _parser(environment).parse_args(arguments)
+    return Config(
+        controller=given.controller,
+        name=given.name,
+        pool=given.pool,
+        labels=dict(given.label),
+        slots=given.slots,
+        agents=given.agents,
+        threads=given.threads or max(1, _cores() // (given.slots * given.agents)),
+        device=given.device,
+        data_dir=given.data_dir,
+        artifacts_dir=given.artifacts,
+        metrics_host=given.metrics_host,
+        metrics_port=given.metrics_port,
+        grace_seconds=given.grace,
+        exit_with_parent=given.exit_with_parent,
+    )
+
+
+def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nasfleet-trainer", description="Train child networks for a controller.")
+
+    def add(flag: str, default: str | None, text: str, **how: object) -> None:
+        variable = _PREFIX + flag.upper().replace("-", "_")
+        how["default"] = environment.get(variable, default)
+        parser.add_argument(f"--{flag}", help=f"{text} [{variable}]", **how)  # type: ignore[arg-type] # argparse's own keywords
+
+    address = _PREFIX + "CONTROLLER"
+    add(
+        "controller", None, "address of the controller", type=_address, metavar="HOST:PORT", required=address not in environment
+    )
+    add("name", platform.node(), "what people call this trainer", type=_text)
+    add("pool", "", "the pool that it belongs to")
+    parser.add_argument(
+        "--label",
+        action="append",
+        type=_label,
+        metavar="KEY=VALUE",
+        default=[_label(label) for label in environment.get(_PREFIX + "LABELS", "").split(",") if label],
+        help=f"what a search selects trainers by; may be repeated [{_PREFIX}LABELS: KEY=VALUE,KEY=VALUE]",
+    )
+    add("slots", "1", "children that each agent trains at once", type=_count)
+    add("agents", "1", "trainers in this process", type=_count)
+    add("threads", None, "processor threads of a child; default: the cores, shared out", type=_count)
+    add("device", "auto", "what to compute on", choices=_DEVICES)
+    add("data-dir", None, "where data sets are", type=Path)
+    add("artifacts", None, "where trained weights go, unless the search says where", type=Path)
+    add("metrics-host", "127.0.0.1", "where metrics are served")
+    add("metrics-port", "0", "where metrics are served; 0 for nowhere", type=_port)
+    add("grace", "30", "seconds that children may go on after the trainer was told to leave", type=_seconds)
+    parser.add_argument("--exit-with-parent", action="store_true", help="leave at once when standard input ends")
+    return parser
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _text(given: str) -> str:
+    if not given:
+        raise argparse.ArgumentTypeError("is empty; give a name")
+    return given
+
+
+def _address(given: str) -> str:
+    host, colon, port = given.rpartition(":")
+    if not (host and colon and port.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{given!r} is no address; give HOST:PORT")
+    return given
+
+
+def _label(given: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{given!r} is no label; give KEY=VALUE")
+    return key, value
+
+
+def _count(given: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"{given!r} is no count; give a whole number, 1 or more")
+    return int(given)
+
+
+def _port(given: str) -> int:
+    if not given.isdecimal() or int(given) > 65535:  # noqa: PLR2004 - the largest port there is
+        raise argparse.ArgumentTypeError(f"{given!r} is no port; give 0 to 65535")
+    return int(given)
+
+
+def _seconds(given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{given!r} is no time; give seconds, 0 or more")
+    return seconds

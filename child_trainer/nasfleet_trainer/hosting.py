@@ -1,0 +1,113 @@
+"""One process that hosts trainers: its agents, their common channel and metrics, and how it is told to leave."""
+
+import asyncio
+import signal
+import sys
+import threading
+
+import grpc
+import structlog
+from prometheus_client import REGISTRY, start_http_server
+
+from nasfleet import PROTOCOL_VERSION
+from nasfleet.errors import InvalidInputError
+from nasfleet.v1.fleet_pb2 import Hello
+from nasfleet_trainer.agent import Agent
+from nasfleet_trainer.config import Config
+from nasfleet_trainer.device import Device, find_device
+from nasfleet_trainer.metrics import Metrics
+from nasfleet_trainer.searches import Place, Searches
+from nasfleet_trainer.slots import Slots
+
+log = structlog.get_logger()
+
+# The agents have their own backoff; gRPC's, which grows to two minutes, must not stand in its way.
+CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5000),
+    ("grpc.max_receive_message_length", 64 * 2**20),
+)
+
+
+async def host(config: Config) -> None:
+    """Run all agents until they are drained.
+
+    Raises:
+        RefusedError: if the controller will not have them.
+        InvalidInputError: if the device or the port for metrics is not to be had.
+    """
+    device = find_device(config.device)
+    metrics = Metrics(REGISTRY)
+    _serve_metrics(config)
+    async with grpc.aio.insecure_channel(config.controller, options=CHANNEL_OPTIONS) as channel:
+        agents = _agents(config, device, channel, metrics)
+        _drain_on_signals(agents)
+        if config.exit_with_parent:
+            _drain_with_parent(agents)
+        log.info("trainer_started", name=config.name, agents=config.agents, slots=config.slots, device=device.name)
+        async with asyncio.TaskGroup() as group:
+            for agent in agents:
+                group.create_task(agent.run())
+    log.info("trainer_left", name=config.name)
+
+
+def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: Metrics) -> list[Agent]:
+    place = Place(device.kind, config.data_dir, config.artifacts_dir)
+    searches = Searches(place)
+    agents = []
+    for number in range(config.agents):
+        hello = Hello(
+            protocol_version=PROTOCOL_VERSION,
+            trainer=config.name if config.agents == 1 else f"{config.name}-{number}",
+            pool=config.pool,
+            labels=config.labels,
+            slots=config.slots,
+            device=device.name,
+            device_memory_bytes=device.memory_bytes,
+        )
+        slots = Slots(searches, place, config.threads, metrics)
+        agents.append(Agent(channel, hello, searches, slots, metrics, config.grace_seconds))
+    return agents
+
+
+def _serve_metrics(config: Config) -> None:
+    if not config.metrics_port:
+        return
+    try:
+        start_http_server(config.metrics_port, config.metrics_host)
+    except OSError as error:
+        where = f"{config.metrics_host}:{config.metrics_port}"
+        raise InvalidInputError(
+            f"metrics cannot be served at {where}: {error.strerror}; give another --metrics-port"
+        ) from error
+
+
+def _drain_on_signals(agents: list[Agent]) -> None:
+    """Drain at the first SIGTERM or SIGINT, and without any grace at the second."""
+    loop = asyncio.get_running_loop()
+    count = 0
+
+    def on_signal(number: int, _frame: object) -> None:
+        nonlocal count
+        count += 1
+        log.info("signal", signal=signal.Signals(number).name)
+        loop.call_soon_threadsafe(_drain_all, agents, count > 1)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+def _drain_with_parent(agents: list[Agent]) -> None:
+    """Drain without any grace when standard input ends, which it does when the parent is gone, however it went."""
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        loop.call_soon_threadsafe(_drain_all, agents, True)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _drain_all(agents: list[Agent], at_once: bool) -> None:
+    for agent in agents:
+        agent.drain(at_once=at_once)

@@ -1,0 +1,120 @@
+"""The process of one slot: trains one child after another and stays warm, so that torch and the data are loaded once.
+
+Whatever a child does to this process - a segmentation fault, exit, all memory, a loop without end - the agent survives and starts
+another one. Started by the agent only: `python -m nasfleet_trainer.slot --device cpu`.
+"""
+
+import argparse
+import faulthandler
+import json
+import math
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
+from nasfleet.measurement import EpochMeasurement, NotFiniteError
+from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet_trainer.failures import classify
+from nasfleet_trainer.frames import Kind, encode, read_blocking
+from nasfleet_trainer.searches import Place, Searches
+
+
+class Wire:
+    """The private pipes to the agent: what a task prints goes to standard error and can never garble them."""
+
+    def __init__(self) -> None:
+        self._source = os.fdopen(os.dup(0), "rb")
+        self._sink = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device, not a path
+            os.dup2(nothing.fileno(), 0)
+        self._frames: queue.SimpleQueue[tuple[Kind, bytes]] = queue.SimpleQueue()
+        threading.Thread(target=_listen, args=(self._source, self._frames), daemon=True).start()
+
+    def receive(self) -> tuple[Kind, bytes]:
+        """Return the next frame, waiting for it."""
+        return self._frames.get()
+
+    def send(self, kind: Kind, payload: bytes = b"") -> None:
+        """Send a frame at once."""
+        self._sink.write(encode(kind, payload))
+        self._sink.flush()
+
+
+def _listen(source: BinaryIO, frames: "queue.SimpleQueue[tuple[Kind, bytes]]") -> NoReturn:
+    while True:
+        try:
+            frames.put(read_blocking(source))
+        except EOFError:
+            # The agent is gone, perhaps killed, and a child in training would never notice.
+            os._exit(0)
+
+
+class Reporter:
+    """Sends the epochs of one child to the agent."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
+        """Send one epoch, and what only this process can know of the device.
+
+        Raises:
+            NotFiniteError: the value is not a finite number.
+        """
+        if not math.isfinite(epoch.value):
+            raise NotFiniteError(f"the figure of merit of epoch {epoch.epoch} is {epoch.value}")
+        self._wire.send(Kind.EPOCH, epoch_to_proto(epoch).SerializeToString())
+        gauges: dict[str, float] = {}
+        if examples is not None and epoch.seconds > 0:
+            gauges["examples_per_second"] = examples / epoch.seconds
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_initialized():
+            gauges["device_memory_bytes"] = torch.cuda.memory_reserved()
+        if gauges:
+            self._wire.send(Kind.GAUGES, json.dumps(gauges).encode())
+
+
+def train(searches: Searches, assignment: Assignment, wire: Wire) -> None:
+    """Train one child and send what came of it, whatever that is."""
+    try:
+        timeout = searches.of(assignment).spec.trial.timeout
+        if timeout:
+            # The agent ends this process a moment later and takes the stack from standard error.
+            faulthandler.dump_traceback_later(timeout)
+        run = searches.child_run(assignment)
+        measurement = searches.task(assignment).train(run, Reporter(wire))
+        wire.send(Kind.MEASUREMENT, measurement_to_proto(measurement).SerializeToString())
+    except Exception as error:  # noqa: BLE001 - a task is somebody else's code; the table knows what each error means
+        wire.send(Kind.FAILURE, failure_to_proto(classify(error)).SerializeToString())
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def main() -> NoReturn:
+    """Serve the agent until it closes the pipe."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--artifacts-dir", type=Path)
+    arguments = parser.parse_args()
+    faulthandler.enable()
+    wire = Wire()
+    searches = Searches(Place(arguments.device, arguments.data_dir, arguments.artifacts_dir))
+    wire.send(Kind.READY)
+    while True:
+        match wire.receive():
+            case Kind.SEARCH, payload:
+                searches.announce(SearchAnnouncement.FromString(payload))
+            case Kind.ASSIGNMENT, payload:
+                train(searches, Assignment.FromString(payload), wire)
+            case kind, _:
+                raise ValueError(f"the agent sends no {kind.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The agent's side of a slot's process: starts it, hands it children, and ends it when a child goes wrong."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet.v1.trial_pb2 import (
+    FAILURE_KIND_CRASHED,
+    FAILURE_KIND_OUT_OF_MEMORY,
+    FAILURE_KIND_TIMED_OUT,
+    FAILURE_KIND_TRAINER_UNABLE,
+    EpochMeasurement,
+    Failure,
+    FailureKind,
+    Measurement,
+)
+from nasfleet_trainer import frames
+from nasfleet_trainer.frames import Kind
+from nasfleet_trainer.leases import Result
+from nasfleet_trainer.searches import Place
+
+log = structlog.get_logger()
+
+# The child writes its stack at the timeout itself; so much later its process is ended.
+_STACK_SECONDS = 0.5
+_START_SECONDS = 300.0  # importing from a cold network volume takes minutes, never this long
+_EXIT_SECONDS = 5.0
+_TAIL_BYTES = 16_000
+# After these the process may hold memory or a device in an unknown state; other failures leave it as it was.
+_UNSAFE = (FAILURE_KIND_CRASHED, FAILURE_KIND_OUT_OF_MEMORY, FAILURE_KIND_TIMED_OUT)
+
+OnEpoch = Callable[[EpochMeasurement], None]
+OnGauges = Callable[[Mapping[str, float]], None]
+
+
+class SlotProcess:
+    """A process that trains one child at a time; it is started when first needed and replaced when it is broken."""
+
+    def __init__(self, place: Place, threads: int) -> None:
+        self._command = [sys.executable, "-m", "nasfleet_trainer.slot", "--device", place.device]
+        if place.data_dir is not None:
+            self._command += ["--data-dir", str(place.data_dir)]
+        if place.artifacts_dir is not None:
+            self._command += ["--artifacts-dir", str(place.artifacts_dir)]
+        count = str(threads)
+        self._environment = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
+        self._process: asyncio.subprocess.Process | None = None
+        self._announced: dict[str, SearchAnnouncement] = {}
+        self._tail = bytearray()
+        self._forwarding: asyncio.Task[None] | None = None
+
+    async def train(
+        self, announcement: SearchAnnouncement, assignment: Assignment, on_epoch: OnEpoch, on_gauges: OnGauges
+    ) -> Result:
+        """Return what came of a child; if this is cancelled, the child is ended at once."""
+        try:
+            result = await self._attempt(announcement, assignment, on_epoch, on_gauges)
+        except BaseException:
+            await self.close()
+            raise
+        if isinstance(result, Failure) and result.kind in _UNSAFE:
+            await self.close()
+        return result
+
+    async def close(self) -> None:
+        """End the process and everything that it has started, at once."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        _kill(process)
+        await process.wait()
+        if self._forwarding is not None:
+            # What escaped the process group may keep the pipe open.
+            await asyncio.wait([self._forwarding], timeout=1.0)
+            self._forwarding.cancel()
+
+    async def _attempt(
+        self, announcement: SearchAnnouncement, assignment: Assignment, on_epoch: OnEpoch, on_gauges: OnGauges
+    ) -> Result:
+        try:
+            process = await self._ready()
+        except (OSError, asyncio.IncompleteReadError) as error:
+            await self.close()
+            return self._failure(
+                FAILURE_KIND_TRAINER_UNABLE, f"the slot's process, {' '.join(self._command)}, ended at once: {error}"
+            )
+        self._tail.clear()
+        limit = announcement.spec.trial.timeout
+        try:
+            async with asyncio.timeout(limit + _STACK_SECONDS if limit else None):
+                await self._send(process, announcement, assignment)
+                return await _receive(process, on_epoch, on_gauges)
+        except TimeoutError:
+            await self.close()
+            return self._failure(FAILURE_KIND_TIMED_OUT, f"the attempt took longer than trial.timeout, {limit:g} s")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return await self._explain_death(process)
+
+    async def _ready(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        await self.close()
+        self._announced.clear()
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment,
+            start_new_session=True,  # Ctrl-C is the agent's business, and a kill reaches what the child has started
+        )
+        self._forwarding = asyncio.create_task(self._forward_errors(process))
+        async with asyncio.timeout(_START_SECONDS):
+            await frames.read(_stdout(process))
+        log.info("slot_process_started", pid=process.pid)
+        return process
+
+    async def _forward_errors(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        while chunk := await process.stderr.read(_TAIL_BYTES):
+            self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
+            sys.stderr.write(chunk.decode(errors="replace"))
+
+    async def _send(
+        self, process: asyncio.subprocess.Process, announcement: SearchAnnouncement, assignment: Assignment
+    ) -> None:
+        assert process.stdin is not None
+        if self._announced.get(announcement.search) != announcement:
+            process.stdin.write(frames.encode(Kind.SEARCH, announcement.SerializeToString()))
+            self._announced[announcement.search] = announcement
+        process.stdin.write(frames.encode(Kind.ASSIGNMENT, assignment.SerializeToString()))
+        await process.stdin.drain()
+
+    async def _explain_death(self, process: asyncio.subprocess.Process) -> Failure:
+        """Return the failure of a child whose process has ended, or at least its end of the pipe."""
+        await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=_EXIT_SECONDS)
+        code = process.returncode
+        await self.close()
+        if code == -signal.SIGKILL:
+            message = (
+                "the child's process was killed (SIGKILL), most likely because the machine or its container ran out of memory"
+            )
+            return self._failure(FAILURE_KIND_OUT_OF_MEMORY, message)
+        how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
+        return self._failure(FAILURE_KIND_CRASHED, f"the child's process ended in training, with {how}")
+
+    def _failure(self, kind: FailureKind.ValueType, message: str) -> Failure:
+        return Failure(kind=kind, message=message, traceback=self._tail.decode(errors="replace"))
+
+
+async def _receive(process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_gauges: OnGauges) -> Result:
+    while True:
+        match await frames.read(_stdout(process)):
+            case Kind.EPOCH, payload:
+                on_epoch(EpochMeasurement.FromString(payload))
+            case Kind.GAUGES, payload:
+                on_gauges(json.loads(payload))
+            case Kind.MEASUREMENT, payload:
+                return Measurement.FromString(payload)
+            case Kind.FAILURE, payload:
+                return Failure.FromString(payload)
+            case kind, _:
+                raise ConnectionError(f"a slot's process sends no {kind.name}")
+
+
+def _stdout(process: asyncio.subprocess.Process) -> asyncio.StreamReader:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        pass  # it has ended, and nothing is left of its group

@@ -1,0 +1,112 @@
+"""The slots of one trainer: runs each child where it belongs, in the agent's own loop or in a process, and says what came of it."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from functools import partial
+
+from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
+from nasfleet.measurement import EpochMeasurement, NotFiniteError
+from nasfleet.v1 import trial_pb2
+from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet_trainer.failures import TimedOutError, classify
+from nasfleet_trainer.leases import Result
+from nasfleet_trainer.metrics import Metrics
+from nasfleet_trainer.searches import Place, Searches
+from nasfleet_trainer.slot_process import SlotProcess
+from nasfleet_trainer.tasks.loading import runs_inline
+
+# A trainer that cannot run a task would otherwise take and return its trials as fast as the network allows.
+_UNABLE_PAUSE_SECONDS = 1.0
+
+OnEpoch = Callable[[int, trial_pb2.EpochMeasurement], None]
+_OnOwnEpoch = Callable[[trial_pb2.EpochMeasurement], None]
+OnEnd = Callable[[int, Result | None], None]
+
+
+class Slots:
+    """Children in training, by fence. How many there may be at once is the business of `Leases`."""
+
+    def __init__(self, searches: Searches, place: Place, threads: int, metrics: Metrics) -> None:
+        self._searches = searches
+        self._place = place
+        self._threads = threads
+        self._metrics = metrics
+        self._children: dict[int, asyncio.Task[Result]] = {}
+        self._idle: list[SlotProcess] = []
+
+    def start(self, assignment: Assignment, on_epoch: OnEpoch, on_end: OnEnd) -> None:
+        """Begin to train a child; `on_end` is called once, with None if it was stopped."""
+        child = asyncio.create_task(self._train(assignment, partial(on_epoch, assignment.fence)))
+        self._children[assignment.fence] = child
+        # Not a `finally` in the task: a task that is cancelled before its first step never gets there.
+        child.add_done_callback(partial(self._ended, assignment.fence, on_end))
+
+    def stop(self, fence: int) -> None:
+        """End a child."""
+        child = self._children.get(fence)
+        if child is not None:
+            child.cancel()
+
+    async def close(self) -> None:
+        """End all children and processes."""
+        for child in self._children.values():
+            child.cancel()
+        await asyncio.gather(*self._children.values(), return_exceptions=True)
+        await asyncio.gather(*(process.close() for process in self._idle))
+
+    def _ended(self, fence: int, on_end: OnEnd, child: asyncio.Task[Result]) -> None:
+        del self._children[fence]
+        on_end(fence, None if child.cancelled() else child.result())
+
+    async def _train(self, assignment: Assignment, on_epoch: _OnOwnEpoch) -> Result:
+        with self._metrics.child():
+            result = await self._measure(assignment, on_epoch)
+        self._metrics.count(result)
+        if isinstance(result, trial_pb2.Failure) and result.kind == trial_pb2.FAILURE_KIND_TRAINER_UNABLE:
+            await asyncio.sleep(_UNABLE_PAUSE_SECONDS)
+        return result
+
+    async def _measure(self, assignment: Assignment, on_epoch: _OnOwnEpoch) -> Result:
+        try:
+            search = self._searches.of(assignment)
+            if runs_inline(search.spec):
+                return await self._inline(assignment, search.spec.trial.timeout, on_epoch)
+            return await self._in_process(assignment, search.announcement, on_epoch)
+        except Exception as error:  # noqa: BLE001 - a task may raise anything; the table knows what each error means
+            return failure_to_proto(classify(error))
+
+    async def _inline(self, assignment: Assignment, timeout: float, on_epoch: _OnOwnEpoch) -> Result:
+        def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:  # noqa: ARG001 - none are trained on
+            if not math.isfinite(epoch.value):
+                raise NotFiniteError(f"the figure of merit of epoch {epoch.epoch} is {epoch.value}")
+            self._metrics.epoch(epoch.seconds)
+            on_epoch(epoch_to_proto(epoch))
+
+        run = self._searches.child_run(assignment)
+        task = self._searches.inline_task(assignment)
+        deadline = asyncio.timeout(timeout or None)
+        try:
+            async with deadline:
+                return measurement_to_proto(await task.train(run, report))
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise TimedOutError(f"the attempt took longer than trial.timeout, {timeout:g} s") from error
+
+    async def _in_process(
+        self,
+        assignment: Assignment,
+        announcement: SearchAnnouncement,
+        on_epoch: _OnOwnEpoch,
+    ) -> Result:
+        def pass_on(epoch: trial_pb2.EpochMeasurement) -> None:
+            self._metrics.epoch(epoch.seconds)
+            on_epoch(epoch)
+
+        process = self._idle.pop() if self._idle else SlotProcess(self._place, self._threads)
+        try:
+            return await process.train(announcement, assignment, pass_on, partial(self._metrics.gauge, process))
+        finally:
+            self._metrics.forget(process)
+            self._idle.append(process)
