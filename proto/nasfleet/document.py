@@ -5,7 +5,7 @@ from typing import Any
 from nasfleet.catalogue.changes import changes
 from nasfleet.catalogue.problems import InvalidParametersError
 from nasfleet.catalogue.reading import Reader
-from nasfleet.catalogue.search import API_VERSION, KIND, ArchitectureSearch, Metadata, SearchDocument
+from nasfleet.catalogue.search import ApiVersion, ArchitectureSearch, DocumentKind, Metadata, SearchDocument
 from nasfleet.catalogue.writing import plain_data
 from nasfleet.strict_yaml import read_yaml, write_yaml
 
@@ -29,7 +29,9 @@ def load(text: str) -> SearchDocument:
 def as_data(document: SearchDocument) -> dict[str, Any]:
     """Return a document as plain data, for JSON and for tables, with all defaults written out."""
     metadata = Metadata(name=document.name, namespace=document.namespace)
-    return plain_data(ArchitectureSearch(api_version=API_VERSION, kind=KIND, metadata=metadata, spec=document.spec))
+    return plain_data(
+        ArchitectureSearch(api_version=ApiVersion.V1ALPHA1, kind=DocumentKind.SEARCH, metadata=metadata, spec=document.spec)
+    )
 
 
 def dump(document: SearchDocument) -> str:

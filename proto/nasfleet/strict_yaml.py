@@ -113,8 +113,9 @@ def _construct_map(node: yaml.MappingNode, path: tuple[str, ...], problems: list
         if not isinstance(key, str):
             problems.append(Problem(path, f"has the key {shown(key)}{_place(key_node.start_mark)}", "put the key in quotes"))
         elif key in entries:
-            place = _place(key_node.start_mark)
-            problems.append(Problem((*path, key), f"stands there a second time{place}", "give it once"))
+            again = shown(_construct(value_node, path, []))
+            fault = f"stands there a second time, as {again}{_place(key_node.start_mark)}"
+            problems.append(Problem((*path, key), fault, "give it once"))
         else:
             entries[key] = _construct(value_node, (*path, key), problems)
     return entries
@@ -171,4 +172,4 @@ _Dumper.add_representer(str, _represent_text)
 
 def write_yaml(data: Any) -> str:
     """Return data as YAML in the order in which it stands."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)

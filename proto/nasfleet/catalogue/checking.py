@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nasfleet.catalogue.fields import Field, Kind, fields_of
+from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
 from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.spaces.decision import Choice, Index, Subset
 
@@ -29,7 +29,6 @@ _WORDS = {
     Kind.LABELS: ("a map of text to text", "maps of text to text"),
     Kind.FREE: ("a map", "maps"),
     Kind.BLOCK: ("a map of fields", "maps of fields"),
-    Kind.ONE_OF: ("a map with one block", "maps with one block"),
     Kind.DECISION: ("a decision", "decisions"),
 }
 
@@ -44,19 +43,42 @@ def field_problems(field: Field, value: object) -> Iterator[Problem]:
     """Yield what is wrong with a value for a field, with the field's name in documents as the path."""
     if value is None and field.nullable:
         return
-    if not field.repeated:
+    if field.kind is Kind.LABELS and isinstance(value, Mapping) and field.about.admits_length(len(value)):
+        for key, entry in value.items():
+            if not isinstance(entry, str):
+                yield Problem((field.document_name, str(key)), f"is {shown(entry)}", "give text, in quotes")
+    elif not field.repeated:
         if not _fits(field, value):
-            yield Problem((field.document_name,), f"is {shown(value)}", f"give {expectation(field)}")
-        return
-    if not isinstance(value, tuple) or not field.about.admits_length(len(value)):
-        yield Problem((field.document_name,), f"is {shown(value)}", f"give {expectation(field)}")
-        return
+            yield _misfit(field, (field.document_name,), value)
+    elif not isinstance(value, tuple) or not field.about.admits_length(len(value)):
+        yield _misfit(field, (field.document_name,), value)
+    else:
+        yield from _entry_problems(field, value)
+
+
+def _entry_problems(field: Field, value: tuple[object, ...]) -> Iterator[Problem]:
     for position, entry in enumerate(value):
         path = (field.document_name, f"[{position}]")
         if not _fits(field, entry):
-            yield Problem(path, f"is {shown(entry)}", f"give {expectation(field)}")
+            yield _misfit(field, path, entry)
         elif field.about.distinct and shown(entry) in map(shown, value[:position]):
             yield Problem(path, f"is {shown(entry)} a second time", "give each entry once")
+
+
+def _misfit(field: Field, path: tuple[str, ...], value: object) -> Problem:
+    return Problem(path, f"is {shown(value)}", f"give {expectation(field)}{_spelling(field.kind, value)}")
+
+
+def _spelling(kind: Kind, value: object) -> str:
+    """Return how to write what was meant, where a value is right but for its spelling in YAML."""
+    match kind, value:
+        case Kind.INTEGER, float():
+            return ", without a point or an exponent"
+        case ((Kind.INTEGER | Kind.NUMBER | Kind.TRUTH), str()):
+            return ", without quotes"
+        case Kind.TEXT, bool() | int() | float():
+            return ", in quotes"
+    return ""
 
 
 def _fits(field: Field, value: object) -> bool:
@@ -72,14 +94,8 @@ def _fits(field: Field, value: object) -> bool:
             length_fits = field.repeated or about.admits_length(len(value))
             return length_fits and (about.pattern is None or re.fullmatch(about.pattern, value) is not None)
         case Mapping():
-            return about.admits_length(len(value)) and _map_fits(field.kind, value)
+            return about.admits_length(len(value)) and _is_plain(value)
     return True
-
-
-def _map_fits(kind: Kind, value: Mapping[Any, Any]) -> bool:
-    if kind is Kind.FREE:
-        return _is_plain(value)
-    return all(isinstance(key, str) and isinstance(entry, str) for key, entry in value.items())
 
 
 def _is_plain(value: object) -> bool:
@@ -100,11 +116,7 @@ def _is_plain(value: object) -> bool:
 def expectation(field: Field) -> str:
     """Return in words what may stand in a field: `a number greater than 0, in seconds`."""
     about = field.about
-    if field.kind is Kind.ENUM:
-        names = ", ".join(member.value for member in field.classes[0])
-        one, many = f"one of {names}", f"of {names}"
-    else:
-        one, many = _WORDS[field.kind]
+    one, many = _words(field)
     parts = [one]
     if field.repeated:
         parts = [f"a list of {about.lengths} {many}" if about.lengths else f"a list of {many}"]
@@ -114,3 +126,12 @@ def expectation(field: Field) -> str:
     text = " ".join(parts)
     text += f", {about.pattern_hint}" if about.pattern_hint else ""
     return f"{text}, in {about.unit}" if about.unit else text
+
+
+def _words(field: Field) -> tuple[str, str]:
+    """Return what stands in a field, and what stands in a list of them."""
+    if field.kind not in {Kind.ENUM, Kind.ONE_OF}:
+        return _WORDS[field.kind]
+    names = [member.value for member in field.classes[0]] if field.kind is Kind.ENUM else map(block_name, field.classes)
+    listed = ", ".join(names)
+    return (f"one of {listed}" if "," in listed else listed), f"of {listed}"

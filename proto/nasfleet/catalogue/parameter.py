@@ -49,7 +49,9 @@ class Parameter:
 
     @property
     def bounds(self) -> str:
-        """The bounds in words, empty if there are none: `at least 1 and at most 64`."""
+        """The bounds in words, empty if there are none: `from 1 to 64`, `greater than 0 and at most 1`."""
+        if self.minimum is not None and self.maximum is not None:
+            return f"from {_plain(self.minimum)} to {_plain(self.maximum)}"
         words = (
             ("at least", self.minimum),
             ("greater than", self.exclusive_minimum),
@@ -65,11 +67,11 @@ class Parameter:
             case None, None:
                 return ""
             case least, None:
-                return f"at least {least}"
+                return f"at least {least:,}"
             case None, most:
-                return f"at most {most}"
+                return f"at most {most:,}"
             case least, most:
-                return f"{least} to {most}" if least != most else f"{least}"
+                return f"{least:,} to {most:,}"
 
     def admits(self, number: float) -> bool:
         """Return whether a number is within the bounds."""
@@ -86,7 +88,7 @@ class Parameter:
 
 
 def _plain(number: float) -> str:
-    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{int(number):,}" if number == int(number) else f"{number:g}"
 
 
 def parameter(

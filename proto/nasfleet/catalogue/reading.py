@@ -61,7 +61,7 @@ class Reader:
         if isinstance(raw, str) and raw in names:
             self._add(path, f"is {shown(raw)}", f"write {path[-1]}: {{{raw}: {{}}}}")
             return Unreadable.VALUE
-        if not self._is_map(raw, path, f"a map with one of {', '.join(names)}"):
+        if not self._is_map(raw, path, f"a map with {expectation(entry)}"):
             return Unreadable.VALUE
         self._refuse_unknown(raw, names, path)
         return self._read_alternative(entry, raw, path)
@@ -69,14 +69,13 @@ class Reader:
     def _read_alternative(self, entry: Field, data: Mapping[str, Any], path: Path) -> Any:
         """Return the one block of `data` that is an alternative of a field."""
         chosen = [alternative for alternative in entry.classes if block_name(alternative) in data]
-        names = ", ".join(block_name(alternative) for alternative in entry.classes)
         match chosen:
             case [one]:
                 return self.read(one, data[block_name(one)], (*path, block_name(one)))
             case []:
-                # A block that is unknown or not served has been refused already.
-                if all(name in known_names([entry]) for name in data) or entry.about.inline:
-                    self._add(path, f"is {shown(data)}, which chooses nothing", f"give one of {names}")
+                # A name that is unknown or not served stands for the choice, and has been refused already.
+                if not self._refused_below(path):
+                    self._add(path, f"is {shown(data)}, which chooses nothing", f"give {expectation(entry)}")
             case several:
                 given = " and ".join(block_name(alternative) for alternative in several)
                 self._add(path, f"gives {given}", "keep one of them")
@@ -102,6 +101,9 @@ class Reader:
             case ((Kind.FREE | Kind.LABELS), Mapping()) if _has_unreadable(raw):
                 return Unreadable.VALUE
         return raw
+
+    def _refused_below(self, path: Path) -> bool:
+        return any(problem.path[:-1] == path for problem in self.problems)
 
     def _is_map(self, data: Any, path: Path, wanted: str) -> bool:
         if data is None:

@@ -1,6 +1,5 @@
 """A search as it is declared: everything that a document says, and what may change after the start."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,8 +12,6 @@ from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet.names import DEFAULT_NAMESPACE
 
-API_VERSION = "nasfleet.dev/v1alpha1"
-KIND = "ArchitectureSearch"
 _LABEL_PATTERN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _LABEL_HINT = "lower-case letters, digits and hyphens, with a letter or digit at both ends"
 
@@ -136,6 +133,18 @@ class SearchSpec(Block):
             yield Problem(("searchSpace", "growth"), fault, "remove it, or use another task")
 
 
+class ApiVersion(Named):
+    """Editions of the document."""
+
+    V1ALPHA1 = "nasfleet.dev/v1alpha1", "The first; it may still change."
+
+
+class DocumentKind(Named):
+    """What a document may declare."""
+
+    SEARCH = "ArchitectureSearch", "A search."
+
+
 @block
 class Metadata(Block):
     """Under which name a search is declared."""
@@ -155,8 +164,8 @@ class Metadata(Block):
 class ArchitectureSearch(Block):
     """The whole document."""
 
-    api_version: str = parameter("Which edition of this page holds.", pattern=re.escape(API_VERSION), pattern_hint=API_VERSION)
-    kind: str = parameter("What the document declares.", pattern=KIND, pattern_hint=KIND)
+    api_version: ApiVersion = parameter("Which edition of this page holds.")
+    kind: DocumentKind = parameter("What the document declares.")
     metadata: Metadata = parameter("Under which name.")
     spec: SearchSpec = parameter("What the search is.")
 

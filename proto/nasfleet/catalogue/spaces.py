@@ -29,6 +29,7 @@ class ConvChain(Block):
         default=6,
         minimum=1,
         maximum=64,
+        unit="layers",
         source=_SPACE_SOURCE,
     )
     skip_connections: bool = parameter(
@@ -156,6 +157,7 @@ class Growth(Block):
         default=2,
         minimum=1,
         maximum=64,
+        unit="layers",
         source=_SPACE_SOURCE,
     )
     every_trials: int = parameter(
@@ -171,7 +173,8 @@ class Growth(Block):
         default=20,
         minimum=1,
         maximum=64,
-        source="Zoph & Le 2016, section 4.1 and table 1",
+        unit="layers",
+        source="Zoph & Le 2016, section 4.1, where 12,800 trials lead there",
     )
 
 

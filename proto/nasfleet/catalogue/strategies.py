@@ -7,7 +7,6 @@ from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem, shown
 
 _CONTROLLER_SOURCE = "Zoph & Le 2016, section 4.1"
-_PPO_SOURCE = "Schulman et al. 2017, section 3"
 _DEFAULT_PPO_CLIP = 0.2
 
 
@@ -42,7 +41,7 @@ class Reinforce(Block):
         minimum=1,
         maximum=65536,
         unit="trials",
-        source="Zoph & Le 2016, section 4.1",
+        source="Zoph & Le 2016, sections 3.2 and 4.1",
     )
     hidden_units: int = parameter(
         "Hidden units of each layer of the policy's LSTM.",
@@ -57,6 +56,7 @@ class Reinforce(Block):
         default=2,
         minimum=1,
         maximum=8,
+        unit="layers",
         source=_CONTROLLER_SOURCE,
     )
     embedding_size: int = parameter(
@@ -64,6 +64,7 @@ class Reinforce(Block):
         default=35,
         minimum=1,
         maximum=4096,
+        unit="units",
         source="as many as hidden units; Zoph & Le 2016 give none",
     )
     initial_range: float = parameter(
@@ -87,20 +88,21 @@ class Reinforce(Block):
         minimum=0,
         maximum=64,
         unit="passes",
-        source=_PPO_SOURCE,
+        source="none in Zoph & Le 2016; Schulman et al. 2017, section 3",
     )
     ppo_clip: float = parameter(
         "How far the ratio of new to old probability counts; with ppoPasses only.",
         default=_DEFAULT_PPO_CLIP,
         exclusive_minimum=0,
         exclusive_maximum=1,
-        source=_PPO_SOURCE,
+        source="Schulman et al. 2017, section 6.1",
     )
     gradient_clip: float | None = parameter(
         "Largest norm of a gradient; without it none is clipped, as in the paper.",
         default=None,
         exclusive_minimum=0,
         maximum=1e6,
+        source="none in Zoph & Le 2016",
     )
     max_staleness: int | None = parameter(
         "Updates that a batch may be late by; an older one is not learned from. Without it all are.",

@@ -9,7 +9,7 @@ from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.catalogue.spaces import OBJECT_HINT, OBJECT_PATTERN
 
 _CHILD_SOURCE = "Zoph & Le 2016, section 4.1"
-_DENSENET_SOURCE = "Huang et al. 2017 (DenseNet), section 4.2, which Zoph & Le 2016 follow"
+_DENSENET_SOURCE = "Huang et al. 2017 (DenseNet), section 4.2; Zoph & Le 2016 give none"
 _MOST_EPOCHS = 100_000
 
 
@@ -80,7 +80,6 @@ class ImageClassification(Block):
         min_length=1,
         max_length=16,
         distinct=True,
-        unit="shares of the epochs",
         source=_DENSENET_SOURCE,
     )
     learning_rate_decay_factor: float = parameter(
@@ -101,7 +100,7 @@ class ImageClassification(Block):
         minimum=4,
         maximum=2048,
         unit="pixels",
-        source="Zoph & Le 2016, section 4.1; the 40 is of Zoph et al. 2018 (NASNet), appendix A.1",
+        source="Zoph & Le 2016, section 4.1; the 40 from Zoph et al. 2018 (NASNet), appendix A.1",
     )
     validation_examples: int | None = parameter(
         "Training images held out to measure on. Without it 5,000 of CIFAR-10, a fifth of others.",
@@ -192,7 +191,7 @@ class Synthetic(Block):
 
     optimum_seed: int = parameter("Seed of the best architecture, whose value is 1.", default=0, minimum=0, maximum=2**32 - 1)
     noise: float = parameter(
-        "Standard deviation of the normal noise on a value.", default=0.0, minimum=0, maximum=100, unit="of the value"
+        "Standard deviation of the normal noise on a value.", default=0.0, minimum=0, maximum=100, unit="units of the value"
     )
     epochs: int = parameter("Epochs that are reported.", default=1, minimum=1, maximum=_MOST_EPOCHS, unit="epochs")
     epoch_seconds: float = parameter("Time that each epoch takes.", default=0.0, minimum=0, maximum=86_400, unit="seconds")

@@ -1,6 +1,6 @@
 """What the design of searches has a name for and this version does not do: refused by name, never accepted and ignored."""
 
-_UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
+UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
     ("metadata",): frozenset({"annotations", "generateName", "labels"}),
     ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "seedsPerTrial", "warmStart"}),
     ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent", "mlp", "recurrentCell"}),
@@ -12,4 +12,4 @@ _UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
 
 def is_unserved(path: tuple[str, ...], name: str) -> bool:
     """Return whether a name below a path is one that this version does not serve."""
-    return name in _UNSERVED.get(path, frozenset())
+    return name in UNSERVED.get(path, frozenset())

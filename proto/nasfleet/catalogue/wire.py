@@ -64,7 +64,8 @@ def block_from_proto(block: type[Any], message: Any) -> Any:
             if _is_present(field, message):
                 values[field.name] = _field_from_proto(field, message)
             elif field.required:
-                problems.append(Problem(() if field.about.inline else (field.document_name,), "is missing", _wanted(field)))
+                place = () if field.about.inline else (field.document_name,)
+                problems.append(Problem(place, "is missing", f"give {expectation(field)}"))
         except InvalidParametersError as error:
             problems += error.problems if field.about.inline else (at.below(field.document_name) for at in error.problems)
     if problems:
@@ -112,12 +113,6 @@ def _below(part: str, block: type[Any], message: Any) -> Any:
         return block_from_proto(block, message)
     except InvalidParametersError as error:
         raise InvalidParametersError(problem.below(part) for problem in error.problems) from error
-
-
-def _wanted(field: Field) -> str:
-    if field.kind is Kind.ONE_OF:
-        return f"give one of {', '.join(map(block_name, field.classes))}"
-    return f"give {expectation(field)}"
 
 
 def _number_name(member: Named) -> str:

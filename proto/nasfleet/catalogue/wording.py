@@ -12,7 +12,7 @@ def remarks(field: Field) -> list[str]:
     about = field.about
     sentences = [about.description]
     if about.unit:
-        sentences.append(f"In {about.unit}.")
+        sentences.append(f"Unit: {about.unit}.")
     if limits := limits_in_words(field):
         sentences.append(f"{limits[0].upper()}{limits[1:]}.")
     if field.required:
@@ -43,7 +43,12 @@ def default_in_words(field: Field) -> str | None:
             return block_name(type(default)) if default is not None else None
         case Kind.BLOCK | Kind.LABELS | Kind.FREE | Kind.DECISION:
             return None
-        case _ if default is None:
+    match default:
+        case None:
             return None
+        case StrEnum():
+            return str(default)
+        case float():
+            return f"{default:g}"
         case _:
-            return str(default) if isinstance(default, StrEnum) else shown(default)
+            return shown(default)

@@ -9,7 +9,7 @@ from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
 def plain_data(block: object) -> dict[str, Any]:
     """Return a block as a map that `Reader` reads back as the same; what is absent is left out."""
     data: dict[str, Any] = {}
-    for field in fields_of(type(block)):
+    for field in sorted(fields_of(type(block)), key=lambda field: not field.about.inline):
         value = getattr(block, field.name)
         if value is None or not field.about.in_document:
             continue

@@ -165,14 +165,14 @@ class Growth(_message.Message):
     EVERY_TRIALS_FIELD_NUMBER: _builtins.int
     MAX_LAYERS_FIELD_NUMBER: _builtins.int
     layers: _builtins.int
-    """Layers that are added each time. At least 1 and at most 64. Default 2. Source: Zoph & Le 2016, section 4.1."""
+    """Layers that are added each time. Unit: layers. From 1 to 64. Default 2. Source: Zoph & Le 2016, section 4.1."""
     every_trials: _builtins.int
-    """Trials proposed between two additions. In trials. At least 1 and at most 1,000,000,000. Default 1600. Source: Zoph &
-    Le 2016, section 4.1.
+    """Trials proposed between two additions. Unit: trials. From 1 to 1,000,000,000. Default 1600. Source: Zoph & Le 2016,
+    section 4.1.
     """
     max_layers: _builtins.int
-    """Depth at which the growth ends. At least 1 and at most 64. Default 20. Source: Zoph & Le 2016, section 4.1 and table
-    1.
+    """Depth at which the growth ends. Unit: layers. From 1 to 64. Default 20. Source: Zoph & Le 2016, section 4.1, where
+    12,800 trials lead there.
     """
     def __init__(
         self,
@@ -215,8 +215,8 @@ class ConvChain(_message.Message):
     STRIDE_CHOICES_FIELD_NUMBER: _builtins.int
     ANCHOR_FIELD_NUMBER: _builtins.int
     layers: _builtins.int
-    """Layers of the network, at the start if it grows. At least 1 and at most 64. Default 6. Source: Zoph & Le 2016, section
-    4.1.
+    """Layers of the network, at the start if it grows. Unit: layers. From 1 to 64. Default 6. Source: Zoph & Le 2016,
+    section 4.1.
     """
     skip_connections: _builtins.bool
     """Whether each layer chooses its inputs among all earlier layers; otherwise it takes the layer before it. Default true.
@@ -232,26 +232,26 @@ class ConvChain(_message.Message):
     """
     @_builtins.property
     def filter_heights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Filter heights to choose from. In pixels. 1 to 16 entries, each once, each at least 1 and at most 31. Default [1, 3,
-        5, 7]. Source: Zoph & Le 2016, section 4.1.
+        """Filter heights to choose from. Unit: pixels. 1 to 16 entries, each once, each from 1 to 31. Default [1, 3, 5, 7].
+        Source: Zoph & Le 2016, section 4.1.
         """
 
     @_builtins.property
     def filter_widths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Filter widths to choose from. In pixels. 1 to 16 entries, each once, each at least 1 and at most 31. Default [1, 3, 5,
-        7]. Source: Zoph & Le 2016, section 4.1.
+        """Filter widths to choose from. Unit: pixels. 1 to 16 entries, each once, each from 1 to 31. Default [1, 3, 5, 7].
+        Source: Zoph & Le 2016, section 4.1.
         """
 
     @_builtins.property
     def filter_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Numbers of filters to choose from. In filters. 1 to 16 entries, each once, each at least 1 and at most 4,096. Default
-        [24, 36, 48, 64]. Source: Zoph & Le 2016, section 4.1.
+        """Numbers of filters to choose from. Unit: filters. 1 to 16 entries, each once, each from 1 to 4,096. Default [24, 36,
+        48, 64]. Source: Zoph & Le 2016, section 4.1.
         """
 
     @_builtins.property
     def stride_choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Strides to choose from, for height and width each, where strides are chosen. In pixels. 1 to 8 entries, each once,
-        each at least 1 and at most 8. Default [1, 2, 3]. Source: Zoph & Le 2016, section 4.1.
+        """Strides to choose from, for height and width each, where strides are chosen. Unit: pixels. 1 to 8 entries, each once,
+        each from 1 to 8. Default [1, 2, 3]. Source: Zoph & Le 2016, section 4.1.
         """
 
     def __init__(
@@ -330,7 +330,7 @@ class Choices(_message.Message):
     DECISIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChoiceDecision]:
-        """The decisions, in order. 1 to 1024 entries. Required."""
+        """The decisions, in order. 1 to 1,024 entries. Required."""
 
     def __init__(
         self,
@@ -364,7 +364,7 @@ class PluginSpace(_message.Message):
 
     @_builtins.property
     def decisions(self) -> _trial_pb2.DecisionList:
-        """The space as data, filled in by whoever imports it. At most 65536 entries."""
+        """The space as data, filled in by whoever imports it. At most 65,536 entries."""
 
     def __init__(
         self,
@@ -453,17 +453,17 @@ class Reinforce(_message.Message):
     Default 0.95. Source: Zoph et al. 2018 (NASNet), appendix A.2; Zoph & Le 2016 give none.
     """
     batch_size: _builtins.int
-    """Architectures that are proposed under one policy and learned from together. In trials. At least 1 and at most 65,536.
-    Default 8. Source: Zoph & Le 2016, section 4.1.
+    """Architectures that are proposed under one policy and learned from together. Unit: trials. From 1 to 65,536. Default 8.
+    Source: Zoph & Le 2016, sections 3.2 and 4.1.
     """
     hidden_units: _builtins.int
-    """Hidden units of each layer of the policy's LSTM. In units. At least 1 and at most 4,096. Default 35. Source: Zoph & Le
-    2016, section 4.1.
+    """Hidden units of each layer of the policy's LSTM. Unit: units. From 1 to 4,096. Default 35. Source: Zoph & Le 2016,
+    section 4.1.
     """
     layers: _builtins.int
-    """Layers of the policy's LSTM. At least 1 and at most 8. Default 2. Source: Zoph & Le 2016, section 4.1."""
+    """Layers of the policy's LSTM. Unit: layers. From 1 to 8. Default 2. Source: Zoph & Le 2016, section 4.1."""
     embedding_size: _builtins.int
-    """Size of the embedding of a token. At least 1 and at most 4,096. Default 35. Source: as many as hidden units; Zoph & Le
+    """Size of the embedding of a token. Unit: units. From 1 to 4,096. Default 35. Source: as many as hidden units; Zoph & Le
     2016 give none.
     """
     initial_range: _builtins.float
@@ -471,22 +471,24 @@ class Reinforce(_message.Message):
     2016, section 4.1.
     """
     entropy_weight: _builtins.float
-    """What one nat of a proposal's entropy adds to its worth. In reward per nat. At least 0 and at most 100. Default 0.0.
-    Source: none in Zoph & Le 2016; 1e-5 in Zoph et al. 2018 (NASNet), appendix A.2.
+    """What one nat of a proposal's entropy adds to its worth. Unit: reward per nat. From 0 to 100. Default 0. Source: none
+    in Zoph & Le 2016; 1e-5 in Zoph et al. 2018 (NASNet), appendix A.2.
     """
     ppo_passes: _builtins.int
-    """Passes over each batch with the clipped objective of proximal policy optimisation; 0 for the plain policy gradient. In
-    passes. At least 0 and at most 64. Default 0. Source: Schulman et al. 2017, section 3.
+    """Passes over each batch with the clipped objective of proximal policy optimisation; 0 for the plain policy gradient.
+    Unit: passes. From 0 to 64. Default 0. Source: none in Zoph & Le 2016; Schulman et al. 2017, section 3.
     """
     ppo_clip: _builtins.float
     """How far the ratio of new to old probability counts; with ppoPasses only. Greater than 0 and less than 1. Default 0.2.
-    Source: Schulman et al. 2017, section 3.
+    Source: Schulman et al. 2017, section 6.1.
     """
     gradient_clip: _builtins.float
-    """Largest norm of a gradient; without it none is clipped, as in the paper. Greater than 0 and at most 1e+06."""
+    """Largest norm of a gradient; without it none is clipped, as in the paper. Greater than 0 and at most 1,000,000. Source:
+    none in Zoph & Le 2016.
+    """
     max_staleness: _builtins.int
-    """Updates that a batch may be late by; an older one is not learned from. Without it all are. In updates. At least 0 and
-    at most 1,000,000.
+    """Updates that a batch may be late by; an older one is not learned from. Without it all are. Unit: updates. From 0 to
+    1,000,000.
     """
     batching: Global___Batching.ValueType
     """Which trials one update learns from. Default Together."""
@@ -574,7 +576,7 @@ class Random(_message.Message):
 
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
     batch_size: _builtins.int
-    """Architectures that are proposed at once; no other effect. In trials. At least 1 and at most 65,536. Default 8."""
+    """Architectures that are proposed at once; no other effect. Unit: trials. From 1 to 65,536. Default 8."""
     def __init__(
         self,
         *,
@@ -598,7 +600,7 @@ class Exhaustive(_message.Message):
 
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
     batch_size: _builtins.int
-    """Architectures that are proposed at once; no other effect. In trials. At least 1 and at most 65,536. Default 64."""
+    """Architectures that are proposed at once; no other effect. Unit: trials. From 1 to 65,536. Default 64."""
     def __init__(
         self,
         *,
@@ -677,28 +679,26 @@ class ImageClassification(_message.Message):
     dataset: Global___Dataset.ValueType
     """The images. Default digits."""
     folder: _builtins.str
-    """Folder below the trainer's data directory, with dataset folder only; without it the data directory itself. 1 to 1024
+    """Folder below the trainer's data directory, with dataset folder only; without it the data directory itself. 1 to 1,024
     characters.
     """
     image_size: _builtins.int
-    """Height and width to which the images of a folder are scaled. In pixels. At least 4 and at most 1,024. Default 32."""
+    """Height and width to which the images of a folder are scaled. Unit: pixels. From 4 to 1,024. Default 32."""
     epochs: _builtins.int
-    """Passes over the training images. In epochs. At least 1 and at most 100,000. Default 50. Source: Zoph & Le 2016,
-    section 4.1.
-    """
+    """Passes over the training images. Unit: epochs. From 1 to 100,000. Default 50. Source: Zoph & Le 2016, section 4.1."""
     batch_size: _builtins.int
-    """Images that one step learns from. In images. At least 1 and at most 65,536. Default 64. Source: Huang et al. 2017
-    (DenseNet), section 4.2, which Zoph & Le 2016 follow.
+    """Images that one step learns from. Unit: images. From 1 to 65,536. Default 64. Source: Huang et al. 2017 (DenseNet),
+    section 4.2; Zoph & Le 2016 give none.
     """
     learning_rate: _builtins.float
     """Step size at the start. Greater than 0 and at most 100. Default 0.1. Source: Zoph & Le 2016, section 4.1."""
     momentum: _builtins.float
     """Nesterov momentum. At least 0 and less than 1. Default 0.9. Source: Zoph & Le 2016, section 4.1."""
     weight_decay: _builtins.float
-    """Weight decay. At least 0 and at most 1. Default 0.0001. Source: Zoph & Le 2016, section 4.1."""
+    """Weight decay. From 0 to 1. Default 0.0001. Source: Zoph & Le 2016, section 4.1."""
     learning_rate_decay_factor: _builtins.float
     """What the step size is multiplied by each time; 1 keeps it. Greater than 0 and at most 1. Default 0.1. Source: Huang et
-    al. 2017 (DenseNet), section 4.2, which Zoph & Le 2016 follow.
+    al. 2017 (DenseNet), section 4.2; Zoph & Le 2016 give none.
     """
     whiten: _builtins.bool
     """Whether images are whitened, as fitted on the training split. Default true. Source: Zoph & Le 2016, section 4.1."""
@@ -706,24 +706,21 @@ class ImageClassification(_message.Message):
     """Whether training images are mirrored at random. Default true. Source: Zoph & Le 2016, section 4.1."""
     upsample_size: _builtins.int
     """Height and width to which training images are enlarged before a random crop of their own size; that size for no crop.
-    Without it 5/4 of their size: 40 for CIFAR-10. In pixels. At least 4 and at most 2,048. Source: Zoph & Le 2016,
-    section 4.1; the 40 is of Zoph et al. 2018 (NASNet), appendix A.1.
+    Without it 5/4 of their size: 40 for CIFAR-10. Unit: pixels. From 4 to 2,048. Source: Zoph & Le 2016, section 4.1; the
+    40 from Zoph et al. 2018 (NASNet), appendix A.1.
     """
     validation_examples: _builtins.int
-    """Training images held out to measure on. Without it 5,000 of CIFAR-10, a fifth of others. In images. At least 1 and at
-    most 100,000,000. Source: Zoph & Le 2016, section 4.1.
+    """Training images held out to measure on. Without it 5,000 of CIFAR-10, a fifth of others. Unit: images. From 1 to
+    100,000,000. Source: Zoph & Le 2016, section 4.1.
     """
     training_examples: _builtins.int
-    """Train on this many images only. Without it on all that are not held out. In images. At least 1 and at most
-    100,000,000.
-    """
+    """Train on this many images only. Without it on all that are not held out. Unit: images. From 1 to 100,000,000."""
     precision: Global___Precision.ValueType
     """The numbers that are computed with. Default Auto."""
     @_builtins.property
     def learning_rate_decay_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """When the step size falls, as shares of the epochs. In shares of the epochs. 1 to 16 entries, each once, each greater
-        than 0 and less than 1. Default [0.5, 0.75]. Source: Huang et al. 2017 (DenseNet), section 4.2, which Zoph & Le 2016
-        follow.
+        """When the step size falls, as shares of the epochs. 1 to 16 entries, each once, each greater than 0 and less than 1.
+        Default [0.5, 0.75]. Source: Huang et al. 2017 (DenseNet), section 4.2; Zoph & Le 2016 give none.
         """
 
     def __init__(
@@ -825,7 +822,7 @@ class Tabular(_message.Message):
     SECONDS_COLUMN_FIELD_NUMBER: _builtins.int
     REPLAY_TIME_SCALE_FIELD_NUMBER: _builtins.int
     file: _builtins.str
-    """A CSV or JSON Lines file below the trainer's data directory, by its ending; one row for each architecture. 5 to 1024
+    """A CSV or JSON Lines file below the trainer's data directory, by its ending; one row for each architecture. 5 to 1,024
     characters, the name of a .csv or .jsonl file. Required.
     """
     tokens_column: _builtins.str
@@ -835,8 +832,8 @@ class Tabular(_message.Message):
     seconds_column: _builtins.str
     """Column of the seconds that the training took. Without it all took none. 1 to 255 characters."""
     replay_time_scale: _builtins.float
-    """Share of the tabled seconds that a trial takes here; 0 for at once. In seconds per tabled second. At least 0 and at
-    most 1,000. Default 0.0.
+    """Share of the tabled seconds that a trial takes here; 0 for at once. Unit: seconds per tabled second. From 0 to 1,000.
+    Default 0.
     """
     def __init__(
         self,
@@ -887,18 +884,18 @@ class FailureRates(_message.Message):
     TIMED_OUT_FIELD_NUMBER: _builtins.int
     TRAINER_UNABLE_FIELD_NUMBER: _builtins.int
     not_finite: _builtins.float
-    """With a loss that is no finite number. In share of the attempts. At least 0 and at most 1. Default 0.0."""
+    """With a loss that is no finite number. Unit: share of the attempts. From 0 to 1. Default 0."""
     out_of_memory: _builtins.float
-    """For want of memory. In share of the attempts. At least 0 and at most 1. Default 0.0."""
+    """For want of memory. Unit: share of the attempts. From 0 to 1. Default 0."""
     cannot_build: _builtins.float
-    """With a network that cannot be built. In share of the attempts. At least 0 and at most 1. Default 0.0."""
+    """With a network that cannot be built. Unit: share of the attempts. From 0 to 1. Default 0."""
     crashed: _builtins.float
-    """With an error in the training. In share of the attempts. At least 0 and at most 1. Default 0.0."""
+    """With an error in the training. Unit: share of the attempts. From 0 to 1. Default 0."""
     timed_out: _builtins.float
-    """By taking too long. In share of the attempts. At least 0 and at most 1. Default 0.0."""
+    """By taking too long. Unit: share of the attempts. From 0 to 1. Default 0."""
     trainer_unable: _builtins.float
-    """For want of a data set or device, which is not the network's fault. In share of the attempts. At least 0 and at most
-    1. Default 0.0.
+    """For want of a data set or device, which is not the network's fault. Unit: share of the attempts. From 0 to 1. Default
+    0.
     """
     def __init__(
         self,
@@ -953,13 +950,13 @@ class Synthetic(_message.Message):
     EPOCH_SECONDS_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
     optimum_seed: _builtins.int
-    """Seed of the best architecture, whose value is 1. At least 0 and at most 4,294,967,295. Default 0."""
+    """Seed of the best architecture, whose value is 1. From 0 to 4,294,967,295. Default 0."""
     noise: _builtins.float
-    """Standard deviation of the normal noise on a value. In of the value. At least 0 and at most 100. Default 0.0."""
+    """Standard deviation of the normal noise on a value. Unit: units of the value. From 0 to 100. Default 0."""
     epochs: _builtins.int
-    """Epochs that are reported. In epochs. At least 1 and at most 100,000. Default 1."""
+    """Epochs that are reported. Unit: epochs. From 1 to 100,000. Default 1."""
     epoch_seconds: _builtins.float
-    """Time that each epoch takes. In seconds. At least 0 and at most 86,400. Default 0.0."""
+    """Time that each epoch takes. Unit: seconds. From 0 to 86,400. Default 0."""
     @_builtins.property
     def failures(self) -> Global___FailureRates:
         """How often attempts fail."""
@@ -1097,9 +1094,7 @@ class BestOfLastEpochsCubed(_message.Message):
 
     EPOCHS_FIELD_NUMBER: _builtins.int
     epochs: _builtins.int
-    """How many epochs at the end count. In epochs. At least 1 and at most 100,000. Default 5. Source: Zoph & Le 2016,
-    section 4.1.
-    """
+    """How many epochs at the end count. Unit: epochs. From 1 to 100,000. Default 5. Source: Zoph & Le 2016, section 4.1."""
     def __init__(
         self,
         *,
@@ -1181,13 +1176,13 @@ class Budget(_message.Message):
     TARGET_REWARD_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     trials: _builtins.int
-    """Trials that settle, whatever came of them. In trials. At least 1 and at most 1,000,000,000. Required."""
+    """Trials that settle, whatever came of them. Unit: trials. From 1 to 1,000,000,000. Required."""
     trainer_hours: _builtins.float
-    """Time that trainers work on it, all together. In hours. Greater than 0 and at most 1e+09."""
+    """Time that trainers work on it, all together. Unit: hours. Greater than 0 and at most 1,000,000,000."""
     target_reward: _builtins.float
-    """Reward that is good enough. At least -1e+12 and at most 1e+12."""
+    """Reward that is good enough. From -1,000,000,000,000 to 1,000,000,000,000."""
     duration: _builtins.float
-    """Time that it runs, suspended time apart. In seconds. Greater than 0 and at most 1e+10."""
+    """Time that it runs, suspended time apart. Unit: seconds. Greater than 0 and at most 10,000,000,000."""
     def __init__(
         self,
         *,
@@ -1229,13 +1224,11 @@ class Retries(_message.Message):
     MODEL_FAILURE_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
     lost: _builtins.int
-    """After the loss of its trainer, which is never the network's fault; without it always. In times. At least 0 and at most
-    1,000.
-    """
+    """After the loss of its trainer, which is never the network's fault; without it always. Unit: times. From 0 to 1,000."""
     model_failure: _builtins.int
-    """After a failure of the network itself. In times. At least 0 and at most 1,000. Default 1."""
+    """After a failure of the network itself. Unit: times. From 0 to 1,000. Default 1."""
     timeout: _builtins.int
-    """After it took too long. In times. At least 0 and at most 1,000. Default 0."""
+    """After it took too long. Unit: times. From 0 to 1,000. Default 0."""
     def __init__(
         self,
         *,
@@ -1273,14 +1266,12 @@ class TrialSettings(_message.Message):
     RETRIES_FIELD_NUMBER: _builtins.int
     FAILURE_REWARD_FIELD_NUMBER: _builtins.int
     timeout: _builtins.float
-    """Longest time that an attempt may take; 0 for any time. In seconds. At least 0 and at most 31,536,000. Default 0.0."""
+    """Longest time that an attempt may take; 0 for any time. Unit: seconds. From 0 to 31,536,000. Default 0."""
     lease_seconds: _builtins.float
-    """A trainer that is silent for this long loses its trials to others. In seconds. At least 1 and at most 3,600. Default
-    30.0.
-    """
+    """A trainer that is silent for this long loses its trials to others. Unit: seconds. From 1 to 3,600. Default 30."""
     failure_reward: _builtins.float
-    """Reward of a trial that was given up after a failure of the network itself. At least -1e+12 and at most 1e+12. Default
-    0.0.
+    """Reward of a trial that was given up after a failure of the network itself. From -1,000,000,000,000 to
+    1,000,000,000,000. Default 0.
     """
     @_builtins.property
     def retries(self) -> Global___Retries:
@@ -1377,21 +1368,19 @@ class SearchSpec(_message.Message):
     WEIGHTS_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     parallelism: _builtins.int
-    """Trials that are leased at once, at most. In trials. At least 1 and at most 100,000. Default 8. May change while the
-    search runs.
-    """
+    """Trials that are leased at once, at most. Unit: trials. From 1 to 100,000. Default 8. May change while the search runs."""
     weight: _builtins.int
-    """Share of the fleet in proportion to the weights of other searches. At least 1 and at most 1,000. Default 1. May change
-    while the search runs.
+    """Share of the fleet in proportion to the weights of other searches. From 1 to 1,000. Default 1. May change while the
+    search runs.
     """
     suspend: _builtins.bool
     """Whether it waits: leases go back, nothing is lost. Default false. May change while the search runs."""
     seed: _builtins.int
-    """Proposals and the training of networks follow from it. At least 0 and at most 9,223,372,036,854,775,807. Default 0."""
+    """Proposals and the training of networks follow from it. From 0 to 9,223,372,036,854,775,807. Default 0."""
     weights: Global___Weights.ValueType
     """Which trained weights are kept. Default Best. May change while the search runs."""
     artifacts: _builtins.str
-    """Directory or URI for weights; without it the state directory. 1 to 2048 characters."""
+    """Directory or URI for weights; without it the state directory. 1 to 2,048 characters."""
     @_builtins.property
     def search_space(self) -> Global___SearchSpaceSection:
         """What is searched. Required."""
