@@ -1,0 +1,1 @@
+"""Child networks: descriptions turned into torch modules."""
