@@ -148,10 +148,9 @@ class Agent:
                 self._log.info("connected", held=len(self._leases.held))
             for announcement in response.searches:
                 self._searches.announce(announcement)
-            actions = self._leases.hear(response, self._now())
             if response.drain and not self._leases.draining:
-                self.drain()
-            self._act(actions)
+                self.drain()  # first, so that an assignment beside it goes back at once
+            self._act(self._leases.hear(response, self._now()))
 
     async def _speak(self, call: _Stream) -> None:
         await call.write(self._leases.rejoin(self._hello, self._now()))

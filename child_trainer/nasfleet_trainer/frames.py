@@ -2,7 +2,7 @@
 
 import struct
 from enum import Enum
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 _HEADER = struct.Struct("!cI")
 
@@ -43,7 +43,7 @@ async def read(stream: Reader) -> tuple[Kind, bytes]:
     return Kind(kind), await stream.readexactly(length)
 
 
-def read_blocking(stream: BinaryIO) -> tuple[Kind, bytes]:
+def read_blocking(stream: IO[bytes]) -> tuple[Kind, bytes]:
     """Return the next frame, on the slot's side.
 
     Raises:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
+from functools import partial
 
 import grpc
 import structlog
@@ -91,7 +92,7 @@ def _drain_on_signals(agents: list[Agent]) -> None:
         nonlocal count
         count += 1
         log.info("signal", signal=signal.Signals(number).name)
-        loop.call_soon_threadsafe(_drain_all, agents, count > 1)
+        loop.call_soon_threadsafe(partial(_drain_all, agents, at_once=count > 1))
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
@@ -103,11 +104,11 @@ def _drain_with_parent(agents: list[Agent]) -> None:
 
     def watch() -> None:
         sys.stdin.buffer.read()
-        loop.call_soon_threadsafe(_drain_all, agents, True)
+        loop.call_soon_threadsafe(partial(_drain_all, agents, at_once=True))
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _drain_all(agents: list[Agent], at_once: bool) -> None:
+def _drain_all(agents: list[Agent], *, at_once: bool) -> None:
     for agent in agents:
         agent.drain(at_once=at_once)

@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -38,7 +39,7 @@ class Metrics:
             ("examples_per_second", "Training examples per second, all children together, of their last epochs."),
             ("device_memory_bytes", "Device memory that the children have reserved."),
         ):
-            Gauge(f"nasfleet_trainer_{name}", meaning, registry=registry).set_function(lambda name=name: self._total(name))
+            Gauge(f"nasfleet_trainer_{name}", meaning, registry=registry).set_function(partial(self._total, name))
         build = Gauge(
             "nasfleet_trainer_build_info", "Always 1; the labels say what runs.", ["version", "python"], registry=registry
         )

@@ -1,6 +1,6 @@
 """The process of one slot: trains one child after another and stays warm, so that torch and the data are loaded once.
 
-Whatever a child does to this process - a segmentation fault, exit, all memory, a loop without end - the agent survives and starts
+Whatever a child does to this process - a segmentation fault, exit, all memory, an endless loop - the agent survives and starts
 another one. Started by the agent only: `python -m nasfleet_trainer.slot --device cpu`.
 """
 
@@ -10,6 +10,7 @@ import json
 import math
 import os
 import queue
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -50,7 +51,9 @@ def _listen(source: BinaryIO, frames: "queue.SimpleQueue[tuple[Kind, bytes]]") -
         try:
             frames.put(read_blocking(source))
         except EOFError:
-            # The agent is gone, perhaps killed, and a child in training would never notice.
+            # The agent is gone, perhaps killed; a child in training, and whatever it has started, would never notice.
+            if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)
             os._exit(0)
 
 
@@ -89,7 +92,7 @@ def train(searches: Searches, assignment: Assignment, wire: Wire) -> None:
         run = searches.child_run(assignment)
         measurement = searches.task(assignment).train(run, Reporter(wire))
         wire.send(Kind.MEASUREMENT, measurement_to_proto(measurement).SerializeToString())
-    except Exception as error:  # noqa: BLE001 - a task is somebody else's code; the table knows what each error means
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a task is somebody else's code; the table knows each error
         wire.send(Kind.FAILURE, failure_to_proto(classify(error)).SerializeToString())
     finally:
         faulthandler.cancel_dump_traceback_later()

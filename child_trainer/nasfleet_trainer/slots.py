@@ -1,4 +1,4 @@
-"""The slots of one trainer: runs each child where it belongs, in the agent's own loop or in a process, and says what came of it."""
+"""The slots of one trainer: each child runs where it belongs, in the agent's own loop or in a process of its own."""
 
 import asyncio
 import math
@@ -76,7 +76,7 @@ class Slots:
         except Exception as error:  # noqa: BLE001 - a task may raise anything; the table knows what each error means
             return failure_to_proto(classify(error))
 
-    async def _inline(self, assignment: Assignment, timeout: float, on_epoch: _OnOwnEpoch) -> Result:
+    async def _inline(self, assignment: Assignment, limit: float, on_epoch: _OnOwnEpoch) -> Result:
         def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:  # noqa: ARG001 - none are trained on
             if not math.isfinite(epoch.value):
                 raise NotFiniteError(f"the figure of merit of epoch {epoch.epoch} is {epoch.value}")
@@ -85,14 +85,14 @@ class Slots:
 
         run = self._searches.child_run(assignment)
         task = self._searches.inline_task(assignment)
-        deadline = asyncio.timeout(timeout or None)
+        deadline = asyncio.timeout(limit or None)
         try:
             async with deadline:
                 return measurement_to_proto(await task.train(run, report))
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise TimedOutError(f"the attempt took longer than trial.timeout, {timeout:g} s") from error
+            raise TimedOutError(f"the attempt took longer than trial.timeout, {limit:g} s") from error
 
     async def _in_process(
         self,

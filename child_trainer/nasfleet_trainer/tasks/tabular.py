@@ -88,7 +88,7 @@ def _csv_rows(file: Any, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         for fields in reader:
             if None in fields or None in fields.values():
                 raise TrainerUnableError(
-                    f"{path}, line {reader.line_num}: the row needs as many fields as the header, {reader.fieldnames}; complete it"
+                    f"{path}, line {reader.line_num}: give as many fields as the header, {reader.fieldnames}"
                 )
             yield reader.line_num, fields
     except csv.Error as error:
