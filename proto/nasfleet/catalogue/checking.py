@@ -9,7 +9,7 @@ from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
 from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.spaces.decision import Choice, Index, Subset
 
-_LARGEST_EXACT_INTEGER = 2**53
+LARGEST_EXACT_INTEGER = 2**53
 _TYPES: dict[Kind, tuple[type[Any], ...]] = {
     Kind.TRUTH: (bool,),
     Kind.INTEGER: (int,),
@@ -45,7 +45,7 @@ def field_problems(field: Field, value: object) -> Iterator[Problem]:
         return
     if field.kind is Kind.LABELS and isinstance(value, Mapping) and field.about.admits_length(len(value)):
         for key, entry in value.items():
-            if not isinstance(entry, str):
+            if not _is_sound(entry):
                 yield Problem((field.document_name, str(key)), f"is {shown(entry)}", "give text, in quotes")
     elif not field.repeated:
         if not _fits(field, value):
@@ -61,7 +61,7 @@ def _entry_problems(field: Field, value: tuple[object, ...]) -> Iterator[Problem
         path = (field.document_name, f"[{position}]")
         if not _fits(field, entry):
             yield _misfit(field, path, entry)
-        elif field.about.distinct and shown(entry) in map(shown, value[:position]):
+        elif field.about.distinct and entry in value[:position]:
             yield Problem(path, f"is {shown(entry)} a second time", "give each entry once")
 
 
@@ -92,7 +92,11 @@ def _fits(field: Field, value: object) -> bool:
             return (isinstance(value, int) or math.isfinite(value)) and about.admits(value)
         case str():
             length_fits = field.repeated or about.admits_length(len(value))
-            return length_fits and (about.pattern is None or re.fullmatch(about.pattern, value) is not None)
+            return (
+                value.isprintable()
+                and length_fits
+                and (about.pattern is None or re.fullmatch(about.pattern, value) is not None)
+            )
         case Mapping():
             return about.admits_length(len(value)) and _is_plain(value)
     return True
@@ -102,15 +106,20 @@ def _is_plain(value: object) -> bool:
     """Return whether free data can travel: what JSON has, with numbers that floating point holds exactly."""
     match value:
         case Mapping():
-            return all(isinstance(key, str) and _is_plain(entry) for key, entry in value.items())
+            return all(_is_sound(key) and _is_plain(entry) for key, entry in value.items())
         case list():
             return all(map(_is_plain, value))
         case int():
-            return abs(value) <= _LARGEST_EXACT_INTEGER
+            return abs(value) <= LARGEST_EXACT_INTEGER
         case float():
             return math.isfinite(value)
         case _:
-            return value is None or isinstance(value, str)
+            return value is None or _is_sound(value)
+
+
+def _is_sound(value: object) -> bool:
+    """Return whether a value is text that can travel; halves of surrogate pairs cannot."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def expectation(field: Field) -> str:

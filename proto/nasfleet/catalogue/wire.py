@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from nasfleet.catalogue.checking import expectation
+from nasfleet.catalogue.checking import LARGEST_EXACT_INTEGER, expectation
 from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of, snake
 from nasfleet.catalogue.parameter import Named
 from nasfleet.catalogue.problems import InvalidParametersError, Problem
@@ -133,7 +133,7 @@ def _whole(value: Any) -> Any:
             return {key: _whole(entry) for key, entry in value.items()}
         case list():
             return [_whole(entry) for entry in value]
-        case float() if value.is_integer():
+        case float() if value.is_integer() and abs(value) <= LARGEST_EXACT_INTEGER:
             return int(value)
         case _:
             return value
