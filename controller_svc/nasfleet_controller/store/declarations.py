@@ -2,9 +2,9 @@
 
 from typing import assert_never
 
-from nasfleet.codec import spec_to_proto
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from nasfleet.codec import spec_to_proto
 from nasfleet_controller.records import SearchChanged, SearchCreated, SearchDeleted, SearchMoved
 from nasfleet_controller.store.schema import attempts, high_marks, searches
 

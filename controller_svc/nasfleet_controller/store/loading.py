@@ -4,10 +4,10 @@ import json
 from collections import Counter, defaultdict
 from typing import Any
 
-from nasfleet.codec import spec_from_proto
 from sqlalchemy import Connection, Row, func, select
 
 from nasfleet.catalogue import Reinforce
+from nasfleet.codec import spec_from_proto
 from nasfleet.measurement import FailureClass, FailureKind
 from nasfleet.names import SearchName
 from nasfleet.v1.catalogue_pb2 import SearchSpec as SearchSpecMessage

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from nasfleet.codec import spec_from_proto
 from sqlalchemy import Connection, Engine, Select, func, select
 
 from nasfleet.catalogue import SearchSpec
+from nasfleet.codec import spec_from_proto
 from nasfleet.errors import NotFoundError
 from nasfleet.names import SearchName, TrialName
 from nasfleet.v1.catalogue_pb2 import SearchSpec as SearchSpecMessage
@@ -58,9 +58,9 @@ class StoredSearch:
 
 @dataclass(frozen=True, slots=True)
 class SettledTrials:
-    """Trials in the order in which they settled; `complete` if there are no more and will be none."""
+    """Trials after their settle orders; `complete` if there are no more and will be none."""
 
-    trials: tuple[StoredTrial, ...]
+    trials: tuple[tuple[int, StoredTrial], ...]
     complete: bool
 
 
@@ -95,7 +95,8 @@ class Results:
             total = connection.scalar(select(func.count()).where(*where)) or 0
             rows = connection.execute(_ordered(select(trials).where(*where, *beyond), order).limit(size + 1)).all()
         last = [getattr(rows[size - 1], key.field) for key in order] if len(rows) > size else None
-        return TrialPage(tuple(map(stored_trial, rows[:size])), page_token(identity, last) if last else "", total)
+        found = tuple(stored_trial(query.search, row) for row in rows[:size])
+        return TrialPage(found, page_token(identity, last) if last else "", total)
 
     def trial(self, name: TrialName) -> TrialDetails:
         """Return one trial with its attempts and the curve of the last of them, or raise NotFoundError."""
@@ -108,7 +109,7 @@ class Results:
             leases = select(attempts).where(attempts.c.search_id == search_id, attempts.c.number == name.number)
             held = connection.execute(leases.order_by(attempts.c.fence)).all()
             curve = connection.execute(select(epochs).where(epochs.c.fence == row.fence).order_by(epochs.c.epoch)).all()
-        return TrialDetails(stored_trial(row), tuple(map(stored_epoch, curve)), tuple(map(stored_attempt, held)))
+        return TrialDetails(stored_trial(name.search, row), tuple(map(stored_epoch, curve)), tuple(map(stored_attempt, held)))
 
     def best(self, name: SearchName, count: int) -> tuple[StoredTrial, ...]:
         """Return the trials with the highest rewards, different networks only, best first; among equals the earlier one."""
@@ -120,18 +121,19 @@ class Results:
             ranked = select(trials.c.search_id, trials.c.number, rank).where(*measured).subquery()
             first = (ranked.c.search_id == trials.c.search_id) & (ranked.c.number == trials.c.number) & (ranked.c.rank == 1)
             query = select(trials).join(ranked, first).order_by(*earlier_is_better).limit(count)
-            return tuple(map(stored_trial, connection.execute(query)))
+            return tuple(stored_trial(name, row) for row in connection.execute(query))
 
     def settled(self, search_id: int, cursor: int, limit: int) -> SettledTrials:
         """Return the trials that settled after the one with settle order `cursor`, or raise NotFoundError."""
         of_search = (trials.c.search_id == search_id, trials.c.settle_order > cursor)
         with self._reading() as connection:
-            state = connection.scalar(select(searches.c.state).where(searches.c.search_id == search_id))
+            search = connection.execute(select(searches).where(searches.c.search_id == search_id)).one_or_none()
+            if search is None:
+                raise NotFoundError("the search has been deleted")
+            name = SearchName(search.namespace, search.name)
             query = select(trials).where(*of_search).order_by(trials.c.settle_order).limit(limit)
-            found = tuple(map(stored_trial, connection.execute(query)))
-        if state is None:
-            raise NotFoundError("the search has been deleted")
-        return SettledTrials(found, complete=SearchState(state).ended and len(found) < limit)
+            found = tuple((row.settle_order, stored_trial(name, row)) for row in connection.execute(query))
+        return SettledTrials(found, complete=SearchState(search.state).ended and len(found) < limit)
 
     def outcome_of(self, fence: int) -> str | None:
         """Return the id of the outcome that ended an attempt and counted, if one did."""

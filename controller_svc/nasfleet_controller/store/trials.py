@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
+from nasfleet.names import SearchName, TrialName
 from nasfleet_controller.filters import Field, number
 from nasfleet_controller.records import TrialState
 from nasfleet_controller.store.schema import trials
@@ -16,7 +17,7 @@ from nasfleet_controller.store.schema import trials
 class StoredTrial:
     """One architecture and what came of it; the measurement is without its curve. Times are Unix seconds."""
 
-    number: int
+    name: TrialName
     batch: int
     policy_version: int
     layers: int | None
@@ -28,7 +29,6 @@ class StoredTrial:
     failure: Failure | None
     attempt_count: int
     trainer: str | None
-    settle_order: int | None
     proposed_at: float
     started_at: float | None
     ended_at: float | None
@@ -79,10 +79,10 @@ TRIAL_FIELDS = {
 }
 
 
-def stored_trial(row: Row[Any]) -> StoredTrial:
+def stored_trial(search: SearchName, row: Row[Any]) -> StoredTrial:
     """Return the trial of a row of its table."""
     return StoredTrial(
-        number=row.number,
+        name=TrialName(search, row.number),
         batch=row.batch,
         policy_version=row.policy_version,
         layers=row.layers,
@@ -94,7 +94,6 @@ def stored_trial(row: Row[Any]) -> StoredTrial:
         failure=_failure(row),
         attempt_count=row.attempt_count,
         trainer=row.trainer,
-        settle_order=row.settle_order,
         proposed_at=row.proposed_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
