@@ -66,6 +66,7 @@ class Arrival:
 def restore(batching: Batching, open_trials: Iterable[OpenTrial], unlearned: Iterable[SettledTrial]) -> list[Group]:
     """Bring a new batching to the state in which these trials left it; return the groups that are ready already."""
     settled = sorted(unlearned, key=lambda trial: trial.settle_order)
-    for batch, count in sorted(Counter(trial.batch for trial in (*open_trials, *settled)).items()):
+    batches = Counter([trial.batch for trial in open_trials] + [trial.batch for trial in settled])
+    for batch, count in batches.items():
         batching.propose(batch, count)
     return [group for trial in settled if (group := batching.settle(trial)) is not None]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nasfleet.catalogue import SearchSpec
-from nasfleet.changes import changes
+from nasfleet.catalogue.changes import changes
 from nasfleet.errors import ConflictError, NotFoundError
 from nasfleet.names import SearchName
 from nasfleet_controller.records import Record, SearchCreated, SearchState
@@ -80,7 +80,9 @@ class SearchCommands:
         if search is None:
             return Ensured(None if dry_run else self._create(name, uid, spec), created=True, changed_fields=())
         if uid and uid != search.uid:
-            raise ConflictError(f"another search is named {name.search_id} (uid {search.uid}): choose another name or delete it")
+            raise ConflictError(
+                f"another search is named {name.search_id} (uid {search.uid}): choose another name or delete it"
+            )
         allowed, refused = changes(search.spec, spec)
         if refused:
             raise ConflictError(

@@ -47,10 +47,11 @@ class Lease:
 
 @dataclass(slots=True)
 class Trainer:
-    """A trainer process that is connected or still holds leases."""
+    """A trainer process that is connected or still holds leases; it had a free slot last since `free_since`."""
 
     profile: TrainerProfile
     heard_at: float
+    free_since: float
     connected: bool = True
     draining: bool = False
     measured: int = 0
@@ -106,7 +107,7 @@ class Dispatcher:
         """
         known = self.trainers.get(profile.instance_id)
         if known is None:
-            self.trainers[profile.instance_id] = Trainer(profile, now)
+            self.trainers[profile.instance_id] = Trainer(profile, now, now)
             return [], sorted(held)
         known.profile, known.heard_at, known.connected, known.draining = profile, now, True, False
         dropped = [lease for fence, lease in known.leases.items() if fence not in held]
@@ -120,7 +121,7 @@ class Dispatcher:
 
     def restore(self, lease: Lease, profile: TrainerProfile, now: float) -> None:
         """Take in a lease that was open before a restart, with one lease time of grace."""
-        trainer = self.trainers.setdefault(profile.instance_id, Trainer(profile, now, connected=False))
+        trainer = self.trainers.setdefault(profile.instance_id, Trainer(profile, now, now, connected=False))
         trainer.leases[lease.fence] = self.leases[lease.fence] = lease
 
     def hear(self, instance_id: str, now: float) -> None:
@@ -134,10 +135,12 @@ class Dispatcher:
         self.trainers[placement.instance_id].leases[lease.fence] = self.leases[lease.fence] = lease
         return lease
 
-    def end(self, fence: int) -> Lease:
+    def end(self, fence: int, now: float) -> Lease:
         """Void a lease."""
         lease = self.leases.pop(fence)
         trainer = self.trainers[lease.instance_id]
+        if not trainer.spare(1):
+            trainer.free_since = now
         del trainer.leases[fence]
         self._forget_if_gone(trainer)
         return lease
@@ -145,9 +148,7 @@ class Dispatcher:
     def expired(self, now: float) -> list[Lease]:
         """Return the leases whose trainers have been silent for too long."""
         return [
-            lease
-            for lease in self.leases.values()
-            if now - self.trainers[lease.instance_id].heard_at > lease.lease_seconds
+            lease for lease in self.leases.values() if now - self.trainers[lease.instance_id].heard_at > lease.lease_seconds
         ]
 
     def mark_unable(self, lease: Lease, now: float) -> None:

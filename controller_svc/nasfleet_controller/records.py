@@ -9,7 +9,7 @@ from enum import Enum
 from nasfleet.catalogue import SearchSpec
 from nasfleet.measurement import EpochMeasurement, Failure, Measurement
 from nasfleet.names import SearchName
-from nasfleet_controller.strategies.strategy import Update as PolicyUpdate
+from nasfleet_controller.strategies.strategy import Update
 
 
 class SearchState(Enum):
@@ -84,7 +84,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class BatchProposed:
-    """Architectures proposed together, under one policy version and at one depth."""
+    """Architectures proposed together, under one policy version and at one depth; `duplicates` were proposed before."""
 
     search_id: int
     batch: int
@@ -92,11 +92,12 @@ class BatchProposed:
     layers: int | None
     proposals: tuple[Proposal, ...]
     at: float
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """A trial was leased; its state is RUNNING from here on."""
+    """A trial was leased; its state is RUNNING from here on. `waited_seconds` is how long the slot had been free."""
 
     fence: int
     search_id: int
@@ -104,6 +105,7 @@ class AttemptStarted:
     trainer: str
     instance_id: str
     at: float
+    waited_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class BatchLearned:
 
     search_id: int
     numbers: tuple[int, ...]
-    update: PolicyUpdate | None
+    update: Update | None
     at: float
 
 
@@ -269,7 +271,7 @@ class SearchSnapshot:
     hashes: frozenset[str] = frozenset()
     open_trials: tuple[OpenTrial, ...] = ()
     unlearned: tuple[SettledTrial, ...] = ()
-    update: PolicyUpdate | None = None
+    update: Update | None = None
 
 
 @dataclass(frozen=True, slots=True)

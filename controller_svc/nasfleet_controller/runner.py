@@ -16,9 +16,10 @@ import structlog
 
 from nasfleet.errors import NasfleetError, UnavailableError
 from nasfleet_controller.batching import Group
-from nasfleet_controller.records import PolicyUpdate, Record, SearchCreated, SearchSnapshot, Snapshot
+from nasfleet_controller.records import Record, SearchCreated, SearchSnapshot, Snapshot
 from nasfleet_controller.search import BatchRequest, Search
 from nasfleet_controller.state import ControllerState, Moment
+from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import Draw, Mind, Thinker, new_search
 
 TICK_SECONDS = 0.25
@@ -89,7 +90,7 @@ class Runner:
                     await self._serve()
                 except UnavailableError as error:
                     on_ready(False)
-                    log.error("store_unavailable", reason=str(error))
+                    log.warning("store_unavailable", reason=str(error))
                     self._abandon(error)
                     await asyncio.sleep(RELOAD_SECONDS)
         finally:
@@ -195,7 +196,7 @@ class Runner:
         task.add_done_callback(self._thoughts.discard)
 
     async def _learn(self, search: Search, group: Group) -> None:
-        def take(update: PolicyUpdate | None) -> None:
+        def take(update: Update | None) -> None:
             moment = this_moment()
             self.state.keep(search.learn(group, update, moment.at), moment)
 
@@ -213,7 +214,7 @@ class Runner:
         command: Callable[[], None]
         try:
             command = partial(take, await self._thinker.think(job))
-        except Exception as error:  # noqa: BLE001 - whatever it is, one search's strategy must not end the others
+        except Exception as error:
             log.exception("strategy_failed", search=str(search.name))
             why = f"its strategy failed: {type(error).__name__}: {error}; resume it once that is mended"
             command = partial(self._give_up, search, why)

@@ -13,6 +13,8 @@ from nasfleet.errors import ConflictError
 from nasfleet.measurement import Failure, FailureClass, FailureKind, Measurement
 from nasfleet.reward import reward_of
 from nasfleet_controller.batching import Batching, Group, restore
+from nasfleet_controller.ending import Usage, end_reason
+from nasfleet_controller.failure_policy import charge
 from nasfleet_controller.records import (
     AttemptEnded,
     AttemptStarted,
@@ -20,7 +22,6 @@ from nasfleet_controller.records import (
     BatchProposed,
     HeldLease,
     OpenTrial,
-    PolicyUpdate,
     Proposal,
     Record,
     SearchChanged,
@@ -32,6 +33,7 @@ from nasfleet_controller.records import (
     TrialSettled,
     TrialState,
 )
+from nasfleet_controller.strategies.strategy import Update
 
 REWARD_AVERAGE_DECAY = 0.95
 
@@ -50,9 +52,12 @@ class BatchRequest:
 
 
 class Search:
-    """The trials of one search that are not settled, and what is known of those that are."""
+    """The trials of one search that are not settled, and what is known of those that are.
 
-    def __init__(self, snapshot: SearchSnapshot, batching: Batching, *, batch_size: int, learns: bool) -> None:
+    Without a `batching` nothing is learned from them.
+    """
+
+    def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int) -> None:
         self.search_id = snapshot.search_id
         self.name = snapshot.name
         self.uid = snapshot.uid
@@ -74,11 +79,13 @@ class Search:
         self.exhausted = False
         self._past_running_seconds = snapshot.running_seconds
         self._batch_size = batch_size
-        self._batching = batching if learns else None
+        self._batching = batching
         self._open = {trial.number: trial for trial in snapshot.open_trials}
         self._queued = deque(trial.number for trial in snapshot.open_trials if trial.lease is None)
         self._drawing = False
-        self.ready: deque[Group] = deque(restore(batching, snapshot.open_trials, snapshot.unlearned) if learns else ())
+        self.ready: deque[Group] = deque()
+        if batching is not None:
+            self.ready.extend(restore(batching, snapshot.open_trials, snapshot.unlearned))
 
     # What can be asked.
 
@@ -147,6 +154,7 @@ class Search:
         self.exhausted = len(drawn) < wanted.count
         if not drawn:
             return self._checked(self._ended_by_counts(at))
+        known = len(self.hashes)
         for proposal in drawn:
             self._open[proposal.number] = OpenTrial(proposal.number, wanted.batch, policy_version, layers, proposal.tokens)
             self._queued.append(proposal.number)
@@ -155,13 +163,18 @@ class Search:
             self._batching.propose(wanted.batch, len(drawn))
         self.batches += 1
         self.proposed += len(drawn)
-        return self._checked([BatchProposed(self.search_id, wanted.batch, policy_version, layers, tuple(drawn), at)])
+        duplicates = known + len(drawn) - len(self.hashes)
+        return self._checked(
+            [BatchProposed(self.search_id, wanted.batch, policy_version, layers, tuple(drawn), at, duplicates)]
+        )
 
-    def start(self, lease: HeldLease, at: float) -> list[Record]:
-        """Lease the next queued trial."""
+    def start(self, lease: HeldLease, waited_seconds: float, at: float) -> list[Record]:
+        """Lease the next queued trial to a trainer whose slot was free for so long."""
         number = self._queued.popleft()
         self._open[number] = replace(self._open[number], lease=lease)
-        return self._checked([AttemptStarted(lease.fence, self.search_id, number, lease.trainer, lease.instance_id, at)])
+        return self._checked(
+            [AttemptStarted(lease.fence, self.search_id, number, lease.trainer, lease.instance_id, at, waited_seconds)]
+        )
 
     def measure(self, number: int, outcome_id: str, measurement: Measurement, at: float) -> list[Record]:
         """Settle a leased trial with what was measured."""
@@ -173,9 +186,9 @@ class Search:
     def fail(self, number: int, outcome_id: str | None, failure: Failure, seconds: float, at: float) -> list[Record]:
         """End the attempt at a leased trial without a measurement: it waits again, or is given up for good."""
         ended = self._end_attempt(number, outcome_id, failure, seconds, at)
-        trial, given_up = self._charged(self._open[number], failure)
-        if not given_up:
-            self._open[number] = trial
+        charged = charge(self._open[number], failure, self.spec.trial.retries)
+        if charged is not None:
+            self._open[number] = charged
             self._queued.appendleft(number)
             return self._checked([ended, TrialRequeued(self.search_id, number, failure)])
         reward = None
@@ -186,7 +199,7 @@ class Search:
             self.lost += 1
         return self._checked([ended, *self._settle(number, ended.fence, reward, None, failure, at)])
 
-    def learn(self, group: Group, update: PolicyUpdate | None, at: float) -> list[Record]:
+    def learn(self, group: Group, update: Update | None, at: float) -> list[Record]:
         """Take note that a ready group was learned from."""
         self.update = update or self.update
         return [BatchLearned(self.search_id, tuple(trial.number for trial in group), update, at)]
@@ -211,7 +224,9 @@ class Search:
         self._refuse_if_ended("suspended")
         if self.state is SearchState.SUSPENDED:
             return []
-        return self._checked(self._release_all("the search was suspended", at) + self._move(SearchState.SUSPENDED, "suspended", at))
+        return self._checked(
+            self._release_all("the search was suspended", at) + self._move(SearchState.SUSPENDED, "suspended", at)
+        )
 
     def resume(self, at: float) -> list[Record]:
         """Go on."""
@@ -224,7 +239,9 @@ class Search:
             raise ConflictError(f"search {self.name.search_id} has completed and cannot be cancelled; delete it instead")
         if self.state is SearchState.CANCELLED:
             return []
-        return self._checked(self._release_all("the search was cancelled", at) + self._move(SearchState.CANCELLED, "cancelled", at))
+        return self._checked(
+            self._release_all("the search was cancelled", at) + self._move(SearchState.CANCELLED, "cancelled", at)
+        )
 
     def end_if_due(self, at: float) -> list[Record]:
         """End it if one of its budgets of time is used up."""
@@ -248,16 +265,6 @@ class Search:
         self.trainer_seconds += trainer_seconds
         return AttemptEnded(trial.lease.fence, outcome_id, failure, trainer_seconds, at)
 
-    def _charged(self, trial: OpenTrial, failure: Failure) -> tuple[OpenTrial, bool]:
-        retries = self.spec.trial.retries
-        match failure.kind.failure_class:
-            case FailureClass.INFRASTRUCTURE:
-                return replace(trial, lost=trial.lost + 1), retries.lost is not None and trial.lost >= retries.lost
-            case FailureClass.MODEL:
-                return replace(trial, model_failures=trial.model_failures + 1), trial.model_failures >= retries.model_failure
-            case FailureClass.TIMEOUT:
-                return replace(trial, timeouts=trial.timeouts + 1), trial.timeouts >= retries.timeout
-
     def _settle(
         self, number: int, fence: int, reward: float | None, measurement: Measurement | None, failure: Failure | None, at: float
     ) -> list[Record]:
@@ -266,9 +273,7 @@ class Search:
         if reward is not None:
             self._reckon(number, reward, measured=measurement is not None)
         if self._batching is not None:
-            settled = SettledTrial(
-                number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.settled
-            )
+            settled = SettledTrial(number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.settled)
             if (group := self._batching.settle(settled)) is not None:
                 self.ready.append(group)
         settled_record = TrialSettled(self.search_id, number, fence, self.settled, state, reward, measurement, failure, at)
@@ -281,18 +286,9 @@ class Search:
             self.best = (number, reward)
 
     def _end_reason(self, at: float) -> str | None:
-        budget = self.spec.budget
-        if self.settled >= budget.trials:
-            return f"all {budget.trials} trials are settled"
-        if budget.target_reward is not None and self.best is not None and self.best[1] >= budget.target_reward:
-            return f"trial {self.best[0]} reached the target reward {budget.target_reward:g}"
-        if budget.trainer_hours is not None and self.trainer_seconds >= budget.trainer_hours * 3600:
-            return f"{budget.trainer_hours:g} trainer hours are used up"
-        if budget.duration is not None and self.running_seconds(at) >= budget.duration:
-            return f"{budget.duration:g} s are over"
-        if self.exhausted and not self._open:
-            return f"all {self.proposed} architectures of the space are settled"
-        return None
+        exhausted = self.exhausted and not self._open
+        usage = Usage(self.settled, self.best, self.trainer_seconds, self.running_seconds(at), exhausted)
+        return end_reason(self.spec.budget, usage)
 
     def _ended_by_counts(self, at: float) -> list[Record]:
         reason = self._end_reason(at) if self.state is SearchState.RUNNING else None
@@ -317,13 +313,12 @@ class Search:
 
     def _refuse_if_ended(self, wish: str) -> None:
         if self.state.ended:
-            raise ConflictError(
-                f"search {self.name.search_id} is {self.state.name.lower()} and cannot be {wish}: raise its budget or create another"
-            )
+            state = self.state.name.lower()
+            raise ConflictError(f"search {self.name.search_id} is {state} and cannot be {wish}: raise its budget or create another")
 
     def _checked(self, records: list[Record]) -> list[Record]:
         if self.proposed != len(self._open) + self.settled:
             raise InvariantError(f"{self.proposed} proposed, but {len(self._open)} open and {self.settled} settled")
-        if not 0 <= self.running or (self.state is not SearchState.RUNNING and self.running):
+        if not self.running >= 0 or (self.state is not SearchState.RUNNING and self.running):
             raise InvariantError(f"{self.running} leases in state {self.state.name}")
         return records

@@ -89,7 +89,7 @@ class ControllerState:
         self._records += records
         for record in records:
             if isinstance(record, AttemptEnded):
-                self._void(record)
+                self._void(record, moment)
             elif isinstance(record, TrialSettled):
                 self.rates[record.search_id].count(moment.now)
                 self.notices.pop(record.search_id, None)
@@ -98,7 +98,9 @@ class ControllerState:
         """Take in a trainer's stream; an older one of the same process ends."""
         older = self.connections.get(profile.instance_id)
         if older is not None:
-            older.close(StreamTakenOverError(f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over"))
+            older.close(
+                StreamTakenOverError(f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over")
+            )
         self.connections[profile.instance_id] = connection
         dropped, in_vain = self.dispatcher.connect(profile, held, moment.now)
         connection.staged.stopped += in_vain
@@ -151,7 +153,9 @@ class ControllerState:
         """Do what is due: take back leases of silent trainers, end searches whose time is over, lease what waits."""
         for lease in self.dispatcher.expired(moment.now):
             silent = moment.now - self.dispatcher.trainers[lease.instance_id].heard_at
-            self._fail(lease, None, Failure(FailureKind.LEASE_EXPIRED, f"nothing was heard of the trainer for {silent:.0f} s"), moment)
+            self._fail(
+                lease, None, Failure(FailureKind.LEASE_EXPIRED, f"nothing was heard of the trainer for {silent:.0f} s"), moment
+            )
         for search in self.searches.values():
             self.keep(search.end_if_due(moment.at), moment)
         self._assign(moment)
@@ -175,9 +179,11 @@ class ControllerState:
         for placement in self.dispatcher.place(demands, moment.now) if demands else ():
             search = self.searches[placement.search_id]
             number = search.next_queued()
+            trainer = self.dispatcher.trainers[placement.instance_id]
+            waited = moment.now - trainer.free_since if trainer.spare(1) else 0.0
             lease = self.dispatcher.grant(placement, number, search.spec.trial.lease_seconds)
-            name = self.dispatcher.trainers[placement.instance_id].profile.name
-            self.keep(search.start(HeldLease(lease.fence, name, placement.instance_id), moment.at), moment)
+            held = HeldLease(lease.fence, trainer.profile.name, placement.instance_id)
+            self.keep(search.start(held, waited, moment.at), moment)
             trial = search.trial(number)
             seed = _child_seed(search.spec.seed, number)
             assignment = Assignment(lease.fence, search.name, number, trial.tokens, trial.layers, seed)
@@ -206,13 +212,13 @@ class ControllerState:
         seconds = 0.0 if lease.started_at is None else moment.now - lease.started_at
         self.keep(self.searches[lease.search_id].fail(lease.number, outcome_id, failure, seconds, moment.at), moment)
 
-    def _void(self, ended: AttemptEnded) -> None:
+    def _void(self, ended: AttemptEnded, moment: Moment) -> None:
         lease = self.dispatcher.leases[ended.fence]
         self.remember_outcome(ended.fence, ended.outcome_id)
         connection = self.connections.get(lease.instance_id)
         if ended.outcome_id is None and connection is not None:
             connection.staged.stopped.append(ended.fence)
-        self.dispatcher.end(ended.fence)
+        self.dispatcher.end(ended.fence, moment.now)
 
 
 def _labels(spec: SearchSpec) -> dict[str, str]:

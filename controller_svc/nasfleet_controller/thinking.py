@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from nasfleet.catalogue import Batching, Reinforce, SearchSpec
-from nasfleet.spaces import SearchSpace, build_space, layers_at
+from nasfleet.catalogue import Batching, Exhaustive, Random, Reinforce, SearchSpec
+from nasfleet.spaces.building import build_space, layers_at
+from nasfleet.spaces.space import SearchSpace
 from nasfleet_controller.batching import Arrival, Group, Together
-from nasfleet_controller.records import PolicyUpdate, Proposal, SearchSnapshot
+from nasfleet_controller.records import Proposal, SearchSnapshot
 from nasfleet_controller.search import BatchRequest, Search
-from nasfleet_controller.strategies.strategy import Credit, Strategy, build_strategy
+from nasfleet_controller.strategies.strategy import Credit, Strategy, Update, build_strategy
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ class Mind:
         )
         return Draw(request, self.strategy.version, layers, proposals)
 
-    def learn(self, group: Group) -> PolicyUpdate | None:
+    def learn(self, group: Group) -> Update | None:
         """Learn from the trials of a group that have a reward; lost ones shrink it."""
         credits_earned = [
             Credit(trial.number, trial.tokens, trial.layers, trial.reward, trial.policy_version)
@@ -70,12 +71,17 @@ class Mind:
 
 
 def new_search(snapshot: SearchSnapshot) -> Search:
-    """Return the state machine of a search, with the batching that its strategy asks for."""
+    """Return the state machine of a search, with the batching that its strategy asks for if it learns."""
     strategy = snapshot.spec.strategy
-    learns = isinstance(strategy, Reinforce)
-    arrival = learns and strategy.batching is Batching.ARRIVAL
-    batching = Arrival(strategy.batch_size) if arrival else Together()
-    return Search(snapshot, batching, batch_size=strategy.batch_size, learns=learns)
+    batching: Together | Arrival | None
+    match strategy:
+        case Reinforce(batching=Batching.ARRIVAL):
+            batching = Arrival(strategy.batch_size)
+        case Reinforce():
+            batching = Together()
+        case Random() | Exhaustive():
+            batching = None
+    return Search(snapshot, batching, batch_size=strategy.batch_size)
 
 
 class Thinker:

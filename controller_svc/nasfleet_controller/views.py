@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.names import SearchName
-from nasfleet_controller.records import PolicyUpdate, SearchState
+from nasfleet_controller.records import SearchState
 from nasfleet_controller.search import Search
+from nasfleet_controller.strategies.strategy import Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class SearchView:
     distinct: int
     best: tuple[int, float] | None
     average_reward: float | None
-    update: PolicyUpdate | None
+    update: Update | None
     trainer_seconds: float
     running_seconds: float
     created_at: float

@@ -17,6 +17,7 @@ from nasfleet_controller.servicers.errors import Context, translating, translati
 from nasfleet_controller.state import ControllerState
 
 LEASE_SECONDS = 30.0
+MOST_SLOTS = 1024
 
 
 class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
@@ -60,9 +61,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         )
 
     @translating
-    async def DrainTrainers(
-        self, request: fleet_pb2.DrainTrainersRequest, context: Context
-    ) -> fleet_pb2.DrainTrainersResponse:
+    async def DrainTrainers(self, request: fleet_pb2.DrainTrainersRequest, context: Context) -> fleet_pb2.DrainTrainersResponse:
         """Ask trainers to leave."""
         found = await self._runner.submit(lambda: self._runner.state.drain(request.trainers))
         return fleet_pb2.DrainTrainersResponse(trainers=found)
@@ -101,9 +100,9 @@ def _profile(request: fleet_pb2.WorkRequest) -> TrainerProfile:
             f"trainer {hello.trainer!r} speaks protocol {hello.protocol_version}, this controller {PROTOCOL_VERSION}: "
             "use versions that differ by one at most"
         )
-    if not hello.instance_id or not hello.trainer or not 1 <= hello.slots <= 1024:
+    if not hello.instance_id or not hello.trainer or not 1 <= hello.slots <= MOST_SLOTS:
         raise InvalidInputError(
-            "a hello names instance_id and trainer and has 1 to 1,024 slots; "
+            f"a hello names instance_id and trainer and has 1 to {MOST_SLOTS} slots; "
             f"got instance_id={hello.instance_id!r}, trainer={hello.trainer!r}, slots={hello.slots}"
         )
     return TrainerProfile(hello.instance_id, hello.trainer, hello.slots, hello.pool, dict(hello.labels), hello.device)
@@ -134,9 +133,7 @@ def _orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
             fleet_pb2.Acknowledgement(outcome_id=outcome_id, status=fleet_pb2.OutcomeStatus.ValueType(status.value))
             for outcome_id, status in orders.acknowledged
         ],
-        searches=[
-            fleet_pb2.SearchAnnouncement(search=str(name), spec=spec_to_proto(spec)) for name, spec in orders.searches
-        ],
+        searches=[fleet_pb2.SearchAnnouncement(search=str(name), spec=spec_to_proto(spec)) for name, spec in orders.searches],
         assignments=[
             fleet_pb2.Assignment(
                 fence=assignment.fence,

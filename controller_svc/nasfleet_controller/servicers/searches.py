@@ -2,13 +2,12 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable
 
 from nasfleet.codec import spec_from_proto, spec_to_proto
 from nasfleet.errors import InvalidInputError
-from nasfleet.names import SearchName, parse_namespace
-from nasfleet.spaces import build_space
+from nasfleet.names import SearchName, TrialName, parse_namespace
+from nasfleet.spaces.building import build_space
 from nasfleet.v1 import search_pb2, search_pb2_grpc, trial_pb2
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.runner import Runner
@@ -20,33 +19,22 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 1000
 
 
-class TrialReader(Protocol):
-    """Reads single trials, from a thread."""
-
-    def trial_summary(self, search_id: int, number: int) -> trial_pb2.Trial:
-        """Return a trial without its curve and its attempts."""
-
-
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     """Translates messages to commands and views to messages."""
 
-    def __init__(self, runner: Runner, commands: SearchCommands, trials: TrialReader) -> None:
+    def __init__(self, runner: Runner, commands: SearchCommands, read_trial: Callable[[TrialName], trial_pb2.Trial]) -> None:
         self._runner = runner
         self._commands = commands
-        self._trials = trials
+        self._read_trial = read_trial
         self._best: dict[int, trial_pb2.Trial] = {}
 
     @translating
-    async def EnsureSearch(
-        self, request: search_pb2.EnsureSearchRequest, context: Context
-    ) -> search_pb2.EnsureSearchResponse:
+    async def EnsureSearch(self, request: search_pb2.EnsureSearchRequest, context: Context) -> search_pb2.EnsureSearchResponse:
         """Make the search be as declared."""
         name = SearchName.parse(request.name)
         ensured = await self._commands.ensure(name, request.uid, spec_from_proto(request.spec), dry_run=request.dry_run)
         search = None if ensured.search is None else await self._message(ensured.search)
-        return search_pb2.EnsureSearchResponse(
-            search=search, created=ensured.created, changed_fields=ensured.changed_fields
-        )
+        return search_pb2.EnsureSearchResponse(search=search, created=ensured.created, changed_fields=ensured.changed_fields)
 
     @translating
     async def GetSearch(self, request: search_pb2.GetSearchRequest, context: Context) -> search_pb2.GetSearchResponse:
@@ -55,9 +43,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         return search_pb2.GetSearchResponse(search=await self._message(view))
 
     @translating
-    async def ListSearches(
-        self, request: search_pb2.ListSearchesRequest, context: Context
-    ) -> search_pb2.ListSearchesResponse:
+    async def ListSearches(self, request: search_pb2.ListSearchesRequest, context: Context) -> search_pb2.ListSearchesResponse:
         """Return a page of the searches of a namespace."""
         views = self._commands.views(parse_namespace(request.parent))
         if request.page_size < 0:
@@ -94,25 +80,19 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         return search_pb2.SuspendSearchResponse(search=await self._message(view))
 
     @translating
-    async def ResumeSearch(
-        self, request: search_pb2.ResumeSearchRequest, context: Context
-    ) -> search_pb2.ResumeSearchResponse:
+    async def ResumeSearch(self, request: search_pb2.ResumeSearchRequest, context: Context) -> search_pb2.ResumeSearchResponse:
         """Resume a search."""
         view = await self._commands.resume(SearchName.parse(request.name))
         return search_pb2.ResumeSearchResponse(search=await self._message(view))
 
     @translating
-    async def CancelSearch(
-        self, request: search_pb2.CancelSearchRequest, context: Context
-    ) -> search_pb2.CancelSearchResponse:
+    async def CancelSearch(self, request: search_pb2.CancelSearchRequest, context: Context) -> search_pb2.CancelSearchResponse:
         """Cancel a search."""
         view = await self._commands.cancel(SearchName.parse(request.name))
         return search_pb2.CancelSearchResponse(search=await self._message(view))
 
     @translating
-    async def DeleteSearch(
-        self, request: search_pb2.DeleteSearchRequest, context: Context
-    ) -> search_pb2.DeleteSearchResponse:
+    async def DeleteSearch(self, request: search_pb2.DeleteSearchRequest, context: Context) -> search_pb2.DeleteSearchResponse:
         """Delete a search."""
         await self._commands.delete(SearchName.parse(request.name))
         return search_pb2.DeleteSearchResponse()
@@ -122,7 +102,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         if view.best is not None:
             best = self._best.get(view.search_id)
             if best is None or best.number != view.best[0]:
-                best = await asyncio.to_thread(self._trials.trial_summary, view.search_id, view.best[0])
+                best = await asyncio.to_thread(self._read_trial, TrialName(view.name, view.best[0]))
                 self._best[view.search_id] = best
             message.best_trial.CopyFrom(best)
         return message

@@ -1,0 +1,76 @@
+"""What Prometheus sees of the controller's state, read off it at every scrape."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from nasfleet.errors import UnavailableError
+from nasfleet_controller.dispatcher import Trainer
+from nasfleet_controller.runner import Runner
+from nasfleet_controller.search import Search
+from nasfleet_controller.state import ControllerState
+
+SEARCH = ("namespace", "search")
+TRAINER_STATES = ("idle", "busy", "draining", "lost")
+
+
+class StateCollector(Collector):
+    """Reads searches and trainers; a scrape may come from any thread, so every dictionary is copied first."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of the state, and whether there is one."""
+        available = GaugeMetricFamily("nasfleet_store_available", "1 while the store can be read and written.")
+        try:
+            state = self._runner.state
+        except UnavailableError:
+            available.add_metric((), 0)
+            yield available
+            return
+        available.add_metric((), 1)
+        yield available
+        yield from _of_trainers(list(state.dispatcher.trainers.values()))
+        yield from _of_searches(state, [search for search in list(state.searches.values()) if not search.state.ended])
+
+
+def _of_trainers(trainers: list[Trainer]) -> Iterator[Metric]:
+    states = Counter((trainer.profile.pool, _state(trainer)) for trainer in trainers)
+    family = GaugeMetricFamily("nasfleet_trainers", "Trainers by what they do.", labels=("pool", "state"))
+    for pool in {trainer.profile.pool for trainer in trainers}:
+        for state in TRAINER_STATES:
+            family.add_metric((pool, state), states[pool, state])
+    yield family
+
+
+def _of_searches(state: ControllerState, searches: list[Search]) -> Iterator[Metric]:
+    in_training = Counter(lease.search_id for lease in list(state.dispatcher.leases.values()) if lease.started_at is not None)
+    queued = GaugeMetricFamily("nasfleet_trials_queued", "Trials that wait for a trainer.", labels=SEARCH)
+    in_flight = GaugeMetricFamily("nasfleet_trials_in_flight", "Trials that are leased.", labels=SEARCH)
+    training = GaugeMetricFamily("nasfleet_children_in_training", "Children whose training has begun.", labels=SEARCH)
+    best = GaugeMetricFamily("nasfleet_reward_best", "Best reward so far.", labels=SEARCH)
+    average = GaugeMetricFamily("nasfleet_reward_average", "Moving average of the rewards, decay 0.95.", labels=SEARCH)
+    used = CounterMetricFamily("nasfleet_trainer_seconds", "Time that trainers have worked on ended attempts.", labels=SEARCH)
+    for search in searches:
+        labels = (search.name.namespace, search.name.search_id)
+        queued.add_metric(labels, search.queued)
+        in_flight.add_metric(labels, search.running)
+        training.add_metric(labels, in_training[search.search_id])
+        used.add_metric(labels, search.trainer_seconds)
+        if search.best is not None:
+            best.add_metric(labels, search.best[1])
+        if search.average_reward is not None:
+            average.add_metric(labels, search.average_reward)
+    yield from (queued, in_flight, training, best, average, used)
+
+
+def _state(trainer: Trainer) -> str:
+    if not trainer.connected:
+        return "lost"
+    if trainer.draining:
+        return "draining"
+    return "busy" if trainer.leases else "idle"

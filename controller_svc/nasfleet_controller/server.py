@@ -1,0 +1,159 @@
+"""The controller program put together: store, runner, services and metrics, from start to stop."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+import grpc
+import structlog
+from google.protobuf.internal import api_implementation
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from nasfleet.errors import ConflictError, InvalidInputError
+from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
+from nasfleet_controller.commands import SearchCommands
+from nasfleet_controller.config import Address, ControllerConfig
+from nasfleet_controller.gauges import StateCollector
+from nasfleet_controller.metrics import ControllerMetrics
+from nasfleet_controller.runner import Runner
+from nasfleet_controller.servicers.fleet import FleetServicer
+from nasfleet_controller.servicers.results import ResultsServicer, trial_to_proto
+from nasfleet_controller.servicers.searches import SearchServicer
+from nasfleet_controller.store.store import Store
+
+STOP_SECONDS = 1.0
+SERVICES = (
+    search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name,
+    results_pb2.DESCRIPTOR.services_by_name["ResultsService"].full_name,
+    fleet_pb2.DESCRIPTOR.services_by_name["FleetService"].full_name,
+)
+OPTIONS = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.so_reuseport", 0),  # a second controller on the same port must fail, not share it
+)
+
+log = structlog.get_logger()
+
+
+@contextlib.contextmanager
+def held(state: Path) -> Iterator[None]:
+    """Hold the state directory, which is made if it is not there.
+
+    Raises:
+        ConflictError: if another controller holds it.
+        InvalidInputError: if it cannot be made or written.
+    """
+    lock = filelock.FileLock(state / "controller.lock", timeout=0)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise ConflictError(f"another controller works on {state}: stop it, or give another --state") from None
+    except OSError as error:
+        raise InvalidInputError(
+            f"the state directory {state} cannot be written ({error.strerror}): give another --state"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+async def serve(config: ControllerConfig) -> None:
+    """Serve until SIGTERM or SIGINT, or until the parent is gone if that is asked for.
+
+    Raises:
+        NasfleetError: if the state directory, the store or an address cannot be had.
+    """
+    if api_implementation.Type() != "upb":
+        raise InvalidInputError(f"protobuf runs on {api_implementation.Type()!r}, many times slower: install its binary wheel")
+    with held(config.state), Store(config.store_url) as store:
+        metrics = ControllerMetrics()
+        runner = Runner(store, metrics)
+        metrics.registry.register(StateCollector(runner))
+        server = grpc.aio.server(options=OPTIONS)
+        on_ready = _add_services(server, runner, store)
+        address = _listen(server, config.listen)
+        await server.start()
+        metrics_address = metrics.serve(config.metrics) if config.metrics else ""
+        announcement = config.state / "controller.json"
+        try:
+            _announce(announcement, str(address), str(metrics_address))
+            await _run_until_stopped(runner.run(on_ready), exit_with_parent=config.exit_with_parent)
+        finally:
+            announcement.unlink(missing_ok=True)
+            await server.stop(STOP_SECONDS)
+
+
+def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> Callable[[bool], None]:
+    """Add all services; return what tells the health service whether they work."""
+    searches = SearchServicer(runner, SearchCommands(runner), lambda name: trial_to_proto(store.results.trial(name).trial))
+    search_pb2_grpc.add_SearchServiceServicer_to_server(searches, server)
+    results_pb2_grpc.add_ResultsServiceServicer_to_server(ResultsServicer(store.results, runner), server)
+    fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(runner, store.results.outcome_of), server)
+    healthy = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+    def on_ready(ready: bool) -> None:  # noqa: FBT001 - the runner's callback
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in ("", *SERVICES):
+            healthy.set(service, status)
+
+    return on_ready
+
+
+def _listen(server: grpc.aio.Server, listen: Address) -> Address:
+    try:
+        return Address(listen.host, server.add_insecure_port(str(listen)))
+    except RuntimeError:
+        raise InvalidInputError(
+            f"--listen {listen} cannot be had: another program uses that port, or this machine has no such address"
+        ) from None
+
+
+def _announce(file: Path, address: str, metrics: str) -> None:
+    """Say where it serves: on standard output for who started it, in the state directory for everybody else."""
+    line = json.dumps({"event": "serving", "address": address, "metrics": metrics})
+    part = file.with_suffix(".part")
+    part.write_text(line + "\n")
+    part.replace(file)
+    print(line, flush=True)  # noqa: T201 - the one line that a parent process waits for
+    log.info("serving", address=address, metrics=metrics)
+
+
+async def _run_until_stopped(running: Coroutine[Any, Any, None], *, exit_with_parent: bool) -> None:
+    """Run until a signal comes, the parent is gone or the runner itself fails."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            loop.add_signal_handler(name, stop.set)
+    if exit_with_parent:
+        watcher = threading.Thread(target=_wait_for_parent, args=(loop, stop), daemon=True, name="parent")
+        watcher.start()
+    runner = asyncio.create_task(running, name="runner")
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({runner, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    runner.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await runner
+    log.info("stopped")
+
+
+def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+        loop.call_soon_threadsafe(stop.set)
