@@ -123,7 +123,8 @@ def _construct_map(node: yaml.MappingNode, path: tuple[str, ...], problems: list
 
 def _construct_scalar(node: yaml.ScalarNode, path: tuple[str, ...], problems: list[Problem]) -> Any:
     if node.style is not None:
-        return node.value
+        # JSON escapes what lies beyond 16 bits as a pair of surrogates, which PyYAML leaves apart.
+        return node.value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     value = read_plain(node.value)
     if value is Unreadable.VALUE:
         place = _place(node.start_mark)

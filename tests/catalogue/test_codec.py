@@ -36,13 +36,13 @@ _epochs = st.lists(st.builds(EpochMeasurement, st.just(1), _figures, _figures, s
 _counts = st.none() | st.integers(0, 2**64 - 1)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(specs)
 def test_a_spec_comes_back_as_it_left(spec: SearchSpec) -> None:
     assert spec_from_proto(spec_to_proto(spec)) == spec
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(specs)
 def test_a_spec_comes_back_from_the_json_form_of_its_message(spec: SearchSpec) -> None:
     text = json_format.MessageToJson(spec_to_proto(spec))

@@ -66,6 +66,7 @@ _MALFORMED = {
     "clip-without-passes": ("6e-4", "6e-4, ppoClip: 0.1", "spec.strategy.reinforce.ppoClip is 0.1, but ppoPasses is 0: give ppoPasses too, or remove it"),
     "folder-of-digits": ("dataset: cifar10", "dataset: digits, folder: a", 'spec.task.imageClassification.folder is "a", but dataset is digits: remove it, or give dataset folder'),
     "decay-out-of-order": ("dataset: cifar10", "learningRateDecayAt: [0.7, 0.5]", "spec.task.imageClassification.learningRateDecayAt is [0.7, 0.5]: give the shares in ascending order"),
+    "half-a-surrogate-pair": ("gpu: h200", r'gpu: "\ud83d"', r'spec.trainerPoolSelector.matchLabels.gpu is "\ud83d": give text, in quotes'),
     "short-lease": ("seed: 1", "trial: {leaseSeconds: 0.5}", "spec.trial.leaseSeconds is 0.5: give a number from 1 to 3,600, in seconds"),
 }  # fmt: skip
 

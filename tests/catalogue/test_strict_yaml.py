@@ -109,6 +109,16 @@ def test_json_is_read() -> None:
     assert read_yaml('{"a": [1, 2.5, "x", true, null, {"b": {}}]}') == ({"a": [1, 2.5, "x", True, None, {"b": {}}]}, [])
 
 
+def test_characters_that_json_escapes_as_a_pair_are_one_character() -> None:
+    assert read_yaml(r'{"a": "\ud83d\ude00"}') == ({"a": "\N{GRINNING FACE}"}, [])
+
+
+def test_half_of_such_a_pair_can_be_named_in_a_message() -> None:
+    _, problems = read_yaml(r'{"\ud83d": 1, "\ud83d": 2}')
+
+    assert list(map(str, problems)) == [r"\ud83d stands there a second time, as 2 (line 1, column 15): give it once"]
+
+
 _values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

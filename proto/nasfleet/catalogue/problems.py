@@ -31,7 +31,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = "".join(part if part.startswith("[") else f".{part}" for part in self.path).lstrip(".")
-        return f"{place or 'the document'} {self.fault}: {self.fix}"
+        text = f"{place or 'the document'} {self.fault}: {self.fix}"
+        # Half a surrogate pair, which a document can have escaped in it, could not be printed.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class InvalidParametersError(InvalidInputError):

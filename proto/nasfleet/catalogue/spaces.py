@@ -9,7 +9,7 @@ from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.spaces.decision import Decision, Option
 
 _SPACE_SOURCE = "Zoph & Le 2016, section 4.1"
-OBJECT_PATTERN = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+OBJECT_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
 OBJECT_HINT = "package.module:object"
 
 
@@ -99,7 +99,7 @@ class ChoiceDecision(Block):
 
     name: str = parameter(
         "What the decision is about; different from the others' names.",
-        pattern=r"[A-Za-z]\w*",
+        pattern="[A-Za-z][A-Za-z0-9_]*",
         pattern_hint="letters, digits and underscores after a letter",
         max_length=63,
     )

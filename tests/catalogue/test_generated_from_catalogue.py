@@ -1,0 +1,34 @@
+"""What is written from the catalogue is as the catalogue now is."""
+
+from pathlib import Path
+
+from nasfleet.catalogue import protogen, reference
+from nasfleet.catalogue.search import SearchSpec
+from nasfleet.codec import spec_to_proto
+
+_ROOT = Path(__file__).parents[2]
+
+
+def test_the_contract_is_fresh() -> None:
+    written = (_ROOT / "proto" / "nasfleet" / "v1" / "catalogue.proto").read_text(encoding="utf-8")
+
+    assert written == protogen.contract(), "run make proto"
+
+
+def test_the_reference_page_is_fresh() -> None:
+    written = (_ROOT / "docs" / "reference" / "search.md").read_text(encoding="utf-8")
+
+    assert written == reference.page(), "run python -m nasfleet.catalogue.reference > docs/reference/search.md"
+
+
+def test_the_stubs_are_those_of_the_contract() -> None:
+    message = spec_to_proto.__annotations__["return"]
+
+    assert [field.name for field in message.DESCRIPTOR.fields] == list(SearchSpec.__dataclass_fields__)
+
+
+def test_every_heading_that_the_reference_page_links_to_is_there() -> None:
+    page = reference.page()
+    headings = {f"(#{line[3:].lower().replace('.', '')})" for line in page.splitlines() if line.startswith("## ")}
+
+    assert {f"(#{link.split(')')[0]})" for link in page.split("(#")[1:]} <= headings

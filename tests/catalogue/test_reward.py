@@ -1,0 +1,36 @@
+"""What a measurement is worth."""
+
+import pytest
+
+from nasfleet.catalogue import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.measurement import EpochMeasurement, Measurement
+from nasfleet.reward import reward_of
+
+
+def _measured(*values: float) -> Measurement:
+    epochs = tuple(EpochMeasurement(number, value, 1.0) for number, value in enumerate(values, 1))
+    return Measurement(value=values[-1], epochs=epochs, seconds=1.0, trainer_seconds=1.0)
+
+
+def test_accuracy_is_the_value_at_the_end() -> None:
+    assert reward_of(Accuracy(), _measured(0.9, 0.5)) == 0.5
+
+
+def test_only_the_last_epochs_count_for_the_best_of_them() -> None:
+    # The 0.9 came too early: max(0.5, 0.6)^3 = 0.216.
+    assert reward_of(BestOfLastEpochsCubed(epochs=2), _measured(0.9, 0.6, 0.5)) == pytest.approx(0.216)
+
+
+def test_all_epochs_count_if_there_are_fewer() -> None:
+    assert reward_of(BestOfLastEpochsCubed(epochs=5), _measured(0.5, 0.2)) == pytest.approx(0.125)
+
+
+def test_the_value_counts_if_there_are_no_epochs() -> None:
+    measurement = Measurement(value=0.5, epochs=(), seconds=1.0, trainer_seconds=1.0)
+
+    assert reward_of(BestOfLastEpochsCubed(), measurement) == pytest.approx(0.125)
+
+
+def test_a_smaller_error_is_a_greater_reward() -> None:
+    assert reward_of(NegativeError(), _measured(60.0)) == -60.0
+    assert reward_of(NegativeError(), _measured(59.0)) > reward_of(NegativeError(), _measured(60.0))
