@@ -1,0 +1,1 @@
+"""The commands of `nasfleet`, one module for each group of them."""

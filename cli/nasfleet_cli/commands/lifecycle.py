@@ -1,0 +1,61 @@
+"""`nasfleet suspend`, `resume`, `cancel` and `delete`: what people do to a search that is there."""
+
+import click
+
+from nasfleet.v1.search_pb2 import Search, SearchState
+from nasfleet_cli.addressing import search_name
+from nasfleet_cli.commands.get import namespace_option
+from nasfleet_cli.target import Target, connected, target_options
+from nasfleet_cli.words import word
+
+
+@click.command("suspend")
+@click.argument("search")
+@namespace_option
+@target_options
+def suspend(search: str, target: Target, namespace: str) -> None:
+    """Take all work on SEARCH back until it is resumed; nothing is lost."""
+    with connected(target) as client:
+        _say(client.suspend_search(str(search_name(search, namespace))))
+
+
+@click.command("resume")
+@click.argument("search")
+@namespace_option
+@target_options
+def resume(search: str, target: Target, namespace: str) -> None:
+    """Go on with a suspended SEARCH."""
+    with connected(target) as client:
+        _say(client.resume_search(str(search_name(search, namespace))))
+
+
+@click.command("cancel")
+@click.argument("search")
+@namespace_option
+@target_options
+def cancel(search: str, target: Target, namespace: str) -> None:
+    """End SEARCH for good; its results stay."""
+    with connected(target) as client:
+        _say(client.cancel_search(str(search_name(search, namespace))))
+
+
+@click.command("delete")
+@click.argument("search")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@namespace_option
+@target_options
+def delete(search: str, target: Target, namespace: str, *, yes: bool) -> None:
+    """End SEARCH and delete its results."""
+    name = str(search_name(search, namespace))
+    with connected(target) as client:
+        found = client.get_search(name)
+        settled = found.counts.succeeded + found.counts.failed + found.counts.lost
+        if not yes:
+            click.confirm(f"Delete search {search} with its {settled:,} settled trials?", abort=True)
+        client.delete_search(name)
+    click.echo(f"search {search} is deleted")
+
+
+def _say(search: Search) -> None:
+    name = search.name.rpartition("/")[2]
+    click.echo(f"search {name} is {word(SearchState.Name(search.state), 'SEARCH_STATE_')}")

@@ -1,0 +1,189 @@
+"""`nasfleet run`: a search from its file, on one machine, from start to results; Ctrl-C suspends, the same command resumes."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from nasfleet.catalogue import SearchDocument
+from nasfleet.client import Client
+from nasfleet.errors import ConflictError, InvalidInputError
+from nasfleet.names import SearchName
+from nasfleet.v1.search_pb2 import Search, SearchState
+from nasfleet_cli.documents import read_document
+from nasfleet_cli.following import follow
+from nasfleet_cli.processes import Program, Trainers, start_controller
+from nasfleet_cli.readiness import check_trainable
+from nasfleet_cli.screens import screen
+from nasfleet_cli.summary import show_summary
+from nasfleet_cli.target import Target, answers, serving_at, target_options
+from nasfleet_cli.view_state import ViewState
+from nasfleet_cli.words import word
+
+INTERRUPTED_EXIT_CODE = 130  # what a shell gives for Ctrl-C
+SUSPENDED_EXIT_CODE = 1
+MOST_TRAINERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked for beside the file and the target."""
+
+    trainers: int | None
+    data_dir: Path | None
+    device: str
+    plain: bool
+
+
+@click.command("run")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--trainers",
+    type=click.IntRange(0, MOST_TRAINERS),
+    help="Trainer processes on this machine. Without it one per processor core, at most the search's parallelism; "
+    "none for a controller that is named with --controller.",
+)
+@click.option(
+    "--data-dir",
+    envvar="NASFLEET_DATA_DIR",
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    help="Where data sets are.",
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="What to train on."
+)
+@click.option("--plain", is_flag=True, help="Plain lines, also in a terminal.")
+@target_options
+def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | None, device: str, plain: bool) -> None:
+    """Run the search of FILE and show it until it has ended.
+
+    Ctrl-C suspends the search, and nothing is lost: the same command resumes it. FILE may change in between where the
+    reference of the search document says so.
+    """
+    document = read_document(file)
+    wishes = Wishes(trainers, data_dir, device, plain)
+    console = Console()
+    if trainers != 0 and not (target.controller and trainers is None):
+        check_trainable(document.spec, data_dir)
+    with _interrupts(), contextlib.ExitStack() as stack:
+        controller = _controller(console, target, stack)
+        client = stack.enter_context(Client(controller.address))
+        search = _ensured(console, client, document, file)
+        if search.state in {SearchState.SEARCH_STATE_COMPLETED, SearchState.SEARCH_STATE_CANCELLED}:
+            _say_ended(console, search, file)
+            show_summary(console, client, search, target)
+            return
+        state = _followed(console, client, search, controller, target, wishes)
+        show_summary(console, client, state.search, target)
+    _finish(console, state.search)
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """The controller in use: its address, and its process if it is our own."""
+
+    address: str
+    program: Program | None
+
+    def check(self) -> None:
+        """Raise ProgramEndedError if it was ours and has ended."""
+        if self.program is not None and self.program.exit_code is not None:
+            raise self.program.ended()
+
+
+def _controller(console: Console, target: Target, stack: contextlib.ExitStack) -> Controller:
+    if target.controller:
+        return Controller(target.controller, None)
+    running = serving_at(target.state)
+    if running is not None and answers(running.address):
+        raise ConflictError(
+            f"a controller serves {target.state} already: to use it give --controller {running.address}, "
+            "to run apart from it give another --state"
+        )
+    program, serving = start_controller(target.state, metrics="127.0.0.1:0")
+    stack.callback(program.stop)
+    console.print(f"controller {serving.address} · metrics http://{serving.metrics}/metrics", style="dim", highlight=False)
+    return Controller(serving.address, program)
+
+
+def _ensured(console: Console, client: Client, document: SearchDocument, file: Path) -> Search:
+    """Declare the search, resume it if it was suspended, and say what differs from the last time."""
+    name = str(SearchName(document.namespace, document.name))
+    ensured = client.ensure_search(name, document.spec)
+    search = ensured.search
+    for path in ensured.changed_fields:
+        console.print(f"changed {path}", highlight=False)
+    if search.spec.suspend:
+        raise InvalidInputError(f"spec.suspend is true in {file}: remove it, or set it to false, to run the search")
+    if search.state == SearchState.SEARCH_STATE_SUSPENDED:
+        search = client.resume_search(name)
+        console.print(f"search {document.name} goes on", highlight=False)
+    return search
+
+
+def _followed(
+    console: Console, client: Client, search: Search, controller: Controller, target: Target, wishes: Wishes
+) -> ViewState:
+    trainers = _trainers(search, controller, target, wishes)
+
+    def upkeep() -> Iterable[str]:
+        controller.check()
+        return trainers.revive()
+
+    name = SearchName.parse(search.name).search_id
+    hint = f"Ctrl-C suspends, the same command resumes · elsewhere: nasfleet get trials {name}{target.options}"
+    try:
+        with screen(console, plain=wishes.plain) as shown:
+            return follow(client, ViewState(search=search, hint=hint), shown, upkeep=upkeep, stop_if_suspended=True)
+    except KeyboardInterrupt:
+        console.print("suspending...", style="yellow")
+        client.suspend_search(search.name)
+        trainers.stop()
+        console.print(f"search {name} is suspended; the same command resumes it", style="yellow", highlight=False)
+        raise SystemExit(INTERRUPTED_EXIT_CODE) from None
+    finally:
+        trainers.stop()
+
+
+def _trainers(search: Search, controller: Controller, target: Target, wishes: Wishes) -> Trainers:
+    cores = os.cpu_count() or 1
+    count = wishes.trainers
+    if count is None:
+        count = 0 if controller.program is None else min(cores, search.spec.parallelism)
+    arguments = ["--controller", controller.address, "--slots", "1", "--agents", "1", "--device", wishes.device]
+    arguments += ["--threads", str(max(cores // max(count, 1), 1)), "--artifacts", str((target.state / "artifacts").resolve())]
+    if wishes.data_dir is not None:
+        arguments += ["--data-dir", str(wishes.data_dir)]
+    return Trainers([arguments] * count, target.state / "logs")
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[None]:
+    """Take a request to end, or a terminal that is closed, for Ctrl-C."""
+    names = [name for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _say_ended(console: Console, search: Search, file: Path) -> None:
+    state = word(SearchState.Name(search.state), "SEARCH_STATE_")
+    reason = f": {search.message}" if search.message and search.message != state else ""
+    console.print(f"search {SearchName.parse(search.name).search_id} is {state}{reason}", style="bold cyan", highlight=False)
+    more = "raise spec.budget.trials to go on, or " if search.state == SearchState.SEARCH_STATE_COMPLETED else ""
+    console.print(f"In {file}, {more}change metadata.name to start a new search.", highlight=False)
+
+
+def _finish(console: Console, search: Search) -> None:
+    if search.state == SearchState.SEARCH_STATE_SUSPENDED:
+        console.print(f"\nsearch suspended: {search.message}; the same command resumes it", style="yellow", highlight=False)
+        raise SystemExit(SUSPENDED_EXIT_CODE)

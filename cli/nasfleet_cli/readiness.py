@@ -1,0 +1,51 @@
+"""What is checked at the door, before anything is started: whether this machine can train for a search at all."""
+
+import importlib.util
+from pathlib import Path
+
+from nasfleet.catalogue import Choices, ConvChain, ImageClassification, PluginSpace, PluginTask, SearchSpec, Tabular
+from nasfleet.errors import InvalidInputError
+from nasfleet_cli.extras import needing
+
+
+def check_trainable(spec: SearchSpec, data_dir: Path | None) -> None:
+    """Raise NasfleetError if trainers of this machine could not train for the search; the message says what is missing."""
+    task, space = spec.task, spec.search_space.space
+    if isinstance(task, ImageClassification):
+        _check_images(task, space, data_dir, spec.seed)
+    elif isinstance(task, Tabular):
+        _check_table(task, data_dir)
+    elif isinstance(task, PluginTask):
+        _check_importable(task.object)
+
+
+def _check_images(
+    task: ImageClassification, space: ConvChain | Choices | PluginSpace, data_dir: Path | None, seed: int
+) -> None:
+    if not isinstance(space, ConvChain):
+        raise InvalidInputError(
+            "spec.task.imageClassification trains convolutional networks, and spec.searchSpace has none: "
+            "search convChain, or train with a task of your own (spec.task.plugin)"
+        )
+    with needing("trainer"):
+        from nasfleet_trainer.datasets.reading import read_split
+    read_split(task, data_dir, seed)
+
+
+def _check_table(task: Tabular, data_dir: Path | None) -> None:
+    with needing("trainer"):
+        from nasfleet_trainer.tasks.tabular import load_table
+    load_table((data_dir or Path()) / task.file, task)
+
+
+def _check_importable(path: str) -> None:
+    module = path.partition(":")[0]
+    try:
+        found = importlib.util.find_spec(module)
+    except ImportError as error:
+        raise InvalidInputError(f"spec.task.plugin.object {path} cannot be imported: {error}; install what it needs") from error
+    if found is None:
+        raise InvalidInputError(
+            f"spec.task.plugin.object {path} cannot be imported: there is no module {module}; "
+            "run nasfleet in the folder that holds it, or install it"
+        )
