@@ -92,7 +92,7 @@ def _csv_rows(file: Any, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 )
             yield reader.line_num, fields
     except csv.Error as error:
-        raise TrainerUnableError(f"{path}, line {reader.line_num}: is no CSV: {error}; correct it") from error
+        raise TrainerUnableError(f"{path}, line {reader.reader.line_num}: is no CSV: {error}; correct it") from error
 
 
 def _json_rows(file: Any, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
