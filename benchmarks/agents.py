@@ -58,7 +58,9 @@ class LeanServer(FleetServiceServicer):
         self.done = asyncio.Event()
 
     async def Work(  # noqa: N802 - the name is the contract's
-        self, request_iterator: AsyncIterator[WorkRequest], context: grpc.aio.ServicerContext[WorkRequest, WorkResponse]
+        self,
+        request_iterator: AsyncIterator[WorkRequest],
+        context: object,  # noqa: ARG002 - likewise
     ) -> AsyncIterator[WorkResponse]:
         """Serve one trainer."""
         welcome = Welcome(protocol_version=PROTOCOL_VERSION, lease_seconds=30, heartbeat_seconds=5)
@@ -90,13 +92,13 @@ class LeanServer(FleetServiceServicer):
 async def serve(trials: int, pipe: Connection) -> None:
     """Serve until all trials are done, and say so."""
     server = grpc.aio.server()
-    servicer = LeanServer(trials)
+    servicer = LeanServer(trials)  # type: ignore[abstract] # trainers call Work alone
     add_FleetServiceServicer_to_server(servicer, server)
     pipe.send(server.add_insecure_port("127.0.0.1:0"))
     await server.start()
     await servicer.done.wait()
     pipe.send("done")
-    await server.stop(grace=None)
+    await server.stop(grace=1.0)
 
 
 def run_server(trials: int, pipe: Connection) -> None:

@@ -124,7 +124,8 @@ class Agent:
             failures = 1 if self._connected else failures + 1
             seconds = backoff_seconds(failures, self._jitter)
             self._metrics.reconnects.inc()
-            self._log.warning("stream_broken", code=code.name, details=details, retry_seconds=round(seconds, 2))
+            if failures == 1:  # and not again for every attempt while the controller is away
+                self._log.warning("stream_broken", code=code.name, details=details)
             await asyncio.sleep(seconds)
 
     async def _converse(self) -> tuple[grpc.StatusCode, str]:
