@@ -186,7 +186,7 @@ class Client:
         with self._translated():
             return method(request, timeout=self._timeout)
 
-    def _stream(self, method: Callable[..., grpc.CallIterator[Response]], request: Message) -> Iterator[Response]:
+    def _stream(self, method: "Callable[..., grpc.CallIterator[Response]]", request: Message) -> Iterator[Response]:
         with self._translated():
             call = method(request)
             try:
