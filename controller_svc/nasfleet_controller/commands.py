@@ -29,14 +29,13 @@ class SearchCommands:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def view(self, name: SearchName) -> SearchView:
-        """Return a search as it is now, or raise NotFoundError."""
-        return self._view(self._find(name))
+    async def view(self, name: SearchName) -> SearchView:
+        """Return a search as it is now, or raise NotFoundError; like everything told, it is durable."""
+        return await self._runner.submit(lambda: self._view(self._find(name)))
 
-    def views(self, namespace: str) -> list[SearchView]:
+    async def views(self, namespace: str) -> list[SearchView]:
         """Return the searches of a namespace, newest first."""
-        found = [search for search in self._runner.state.searches.values() if search.name.namespace == namespace]
-        return [self._view(search) for search in sorted(found, key=lambda search: -search.search_id)]
+        return await self._runner.submit(lambda: self._views(namespace))
 
     async def ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
         """Make a search be as declared.
@@ -99,6 +98,10 @@ class SearchCommands:
         search_id = self._runner.state.last_search_id + 1
         created = SearchCreated(search_id, name, uid or uuid.uuid4().hex, spec, state, this_moment().at)
         return self._view(self._runner.create(created))
+
+    def _views(self, namespace: str) -> list[SearchView]:
+        found = [search for search in self._runner.state.searches.values() if search.name.namespace == namespace]
+        return [self._view(search) for search in sorted(found, key=lambda search: -search.search_id)]
 
     def _find(self, name: SearchName) -> Search:
         search = self._runner.state.named(name)

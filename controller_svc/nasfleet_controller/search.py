@@ -314,7 +314,9 @@ class Search:
     def _refuse_if_ended(self, wish: str) -> None:
         if self.state.ended:
             state = self.state.name.lower()
-            raise ConflictError(f"search {self.name.search_id} is {state}, it cannot be {wish}: raise its budget or create another")
+            raise ConflictError(
+                f"search {self.name.search_id} is {state}, it cannot be {wish}: raise its budget or create another"
+            )
 
     def _checked(self, records: list[Record]) -> list[Record]:
         if self.proposed != len(self._open) + self.settled:

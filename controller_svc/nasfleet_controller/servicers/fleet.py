@@ -53,12 +53,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
     @translating
     async def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Context) -> fleet_pb2.GetFleetResponse:
         """Return every trainer that is connected or holds a lease."""
-        state, now = self._runner.state, this_moment().now
-        trainers = sorted(state.dispatcher.trainers.values(), key=lambda trainer: trainer.profile.name)
-        return fleet_pb2.GetFleetResponse(
-            trainers=[_trainer_to_proto(trainer, state, now) for trainer in trainers],
-            queued_trials=sum(search.queued for search in state.searches.values()),
-        )
+        return await self._runner.submit(lambda: _fleet_to_proto(self._runner.state, this_moment().now))
 
     @translating
     async def DrainTrainers(self, request: fleet_pb2.DrainTrainersRequest, context: Context) -> fleet_pb2.DrainTrainersResponse:
@@ -146,6 +141,14 @@ def _orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
         ],
         stopped_fences=orders.stopped,
         drain=orders.drain,
+    )
+
+
+def _fleet_to_proto(state: ControllerState, now: float) -> fleet_pb2.GetFleetResponse:
+    trainers = sorted(state.dispatcher.trainers.values(), key=lambda trainer: trainer.profile.name)
+    return fleet_pb2.GetFleetResponse(
+        trainers=[_trainer_to_proto(trainer, state, now) for trainer in trainers],
+        queued_trials=sum(search.queued for search in state.searches.values()),
     )
 
 

@@ -39,13 +39,13 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     @translating
     async def GetSearch(self, request: search_pb2.GetSearchRequest, context: Context) -> search_pb2.GetSearchResponse:
         """Return one search."""
-        view = self._commands.view(SearchName.parse(request.name))
+        view = await self._commands.view(SearchName.parse(request.name))
         return search_pb2.GetSearchResponse(search=await self._message(view))
 
     @translating
     async def ListSearches(self, request: search_pb2.ListSearchesRequest, context: Context) -> search_pb2.ListSearchesResponse:
         """Return a page of the searches of a namespace."""
-        views = self._commands.views(parse_namespace(request.parent))
+        views = await self._commands.views(parse_namespace(request.parent))
         if request.page_size < 0:
             raise InvalidInputError(f"page_size is {request.page_size}: give 0 for the default or a positive number")
         below = _read_token(request.page_token)
@@ -64,7 +64,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         """Send the search whenever it has changed."""
         name, seen = SearchName.parse(request.name), 0
         while True:
-            view = self._commands.view(name)
+            view = await self._commands.view(name)
             yield search_pb2.WatchSearchResponse(search=await self._message(view))
             if view.state.ended:
                 return
