@@ -16,9 +16,6 @@ from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.slot_process import SlotProcess
 from nasfleet_trainer.tasks.loading import runs_inline
 
-# A trainer that cannot run a task would otherwise take and return its trials as fast as the network allows.
-_UNABLE_PAUSE_SECONDS = 1.0
-
 OnEpoch = Callable[[int, trial_pb2.EpochMeasurement], None]
 _OnOwnEpoch = Callable[[trial_pb2.EpochMeasurement], None]
 OnEnd = Callable[[int, Result | None], None]
@@ -63,8 +60,6 @@ class Slots:
         with self._metrics.child():
             result = await self._measure(assignment, on_epoch)
         self._metrics.count(result)
-        if isinstance(result, trial_pb2.Failure) and result.kind == trial_pb2.FAILURE_KIND_TRAINER_UNABLE:
-            await asyncio.sleep(_UNABLE_PAUSE_SECONDS)
         return result
 
     async def _measure(self, assignment: Assignment, on_epoch: _OnOwnEpoch) -> Result:
