@@ -9,6 +9,7 @@ from nasfleet.catalogue import (
     ChoiceDecision,
     Choices,
     InvalidParametersError,
+    NegativeError,
     PluginTask,
     Reinforce,
     SearchSpaceSection,
@@ -58,6 +59,12 @@ def test_a_measurement_comes_back_as_it_left(measurement: Measurement) -> None:
 @given(st.builds(Failure, st.sampled_from(FailureKind), st.text(), st.text()))
 def test_a_failure_comes_back_as_it_left(failure: Failure) -> None:
     assert failure_from_proto(failure_to_proto(failure)) == failure
+
+
+def test_a_choice_without_parameters_arrives() -> None:
+    spec = smallest_spec(reward=NegativeError())
+
+    assert spec_from_proto(spec_to_proto(spec)) == spec
 
 
 def test_options_keep_their_types() -> None:

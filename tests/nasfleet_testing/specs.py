@@ -48,7 +48,7 @@ def blocks(draw: st.DrawFn, block: type[Any]) -> Any:
     for field in fields_of(block):
         if field.required or draw(st.booleans()):
             values[field.name] = draw(_values(field))
-    for _ in fields_of(block):
+    for _ in range(len(values) + 1):
         try:
             return block(**values)
         except InvalidParametersError as error:
