@@ -1,6 +1,7 @@
 """One process that hosts trainers: its agents, their common channel and metrics, and how it is told to leave."""
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -106,7 +107,8 @@ def _drain_with_parent(agents: list[Agent]) -> None:
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 4096):  # not sys.stdin.read: its lock would end the interpreter's own ending
+            pass
         loop.call_soon_threadsafe(partial(_drain_all, agents, at_once=True))
 
     threading.Thread(target=watch, daemon=True).start()

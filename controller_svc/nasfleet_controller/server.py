@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -153,7 +154,7 @@ async def _run_until_stopped(running: Coroutine[Any, Any, None], *, exit_with_pa
 
 
 def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    while os.read(sys.stdin.fileno(), 4096):  # not sys.stdin.read: its lock would end the interpreter's own ending
         pass
     with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
         loop.call_soon_threadsafe(stop.set)
