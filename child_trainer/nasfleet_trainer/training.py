@@ -70,11 +70,10 @@ class Training:
             started = time.perf_counter()
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate(self._recipe, epoch)
-            figures = torch.stack([self._train_once(train), self._accuracy(validation)])
-            loss, accuracy = figures.tolist()
-            if not math.isfinite(loss) or not math.isfinite(accuracy):
+            loss, hits = torch.stack([self._train_once(train), self._hits(validation)]).tolist()
+            if not math.isfinite(loss) or not math.isfinite(hits):
                 raise NotFiniteError(f"the child diverged in epoch {epoch + 1}: its loss is {loss}")
-            yield EpochMeasurement(epoch + 1, accuracy, time.perf_counter() - started, loss)
+            yield EpochMeasurement(epoch + 1, hits / len(validation), time.perf_counter() - started, loss)
 
     def _train_once(self, train: Examples) -> Tensor:
         """Return the mean loss of one pass over the images in random order."""
@@ -97,8 +96,8 @@ class Training:
         return loss.detach()
 
     @torch.inference_mode()
-    def _accuracy(self, examples: Examples) -> Tensor:
-        """Return the share of images classified rightly; NaN if a logit is no finite number."""
+    def _hits(self, examples: Examples) -> Tensor:
+        """Return how many images are classified rightly; NaN if a logit is no finite number."""
         self._network.eval()
         hits = torch.zeros((), device=self._compute.device)
         for images, labels in zip(
@@ -107,7 +106,7 @@ class Training:
             with self._compute.autocast():
                 logits = self._network(self._augmentation.for_evaluation(images))
             hits += torch.where(logits.isfinite().all(), (logits.argmax(dim=1) == labels).sum(), math.nan)
-        return hits / len(examples)
+        return hits
 
 
 def learning_rate(recipe: ImageClassification, epoch: int) -> float:

@@ -1,6 +1,5 @@
 """A folder of images: one folder for each class, alone or below `train`; what is below `test` is never opened."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -60,4 +59,4 @@ def _read_image(path: Path, side: int) -> NDArray[np.uint8]:
 
 
 def _hidden(path: Path) -> bool:
-    return path.name.startswith(".") or os.path.normcase(path.name) == "thumbs.db"
+    return path.name.startswith(".") or path.name == "Thumbs.db"
