@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet.catalogue.spaces import ChoiceDecision, Choices, PluginSpace, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.assignment_space import AssignmentSpace
-from nasfleet.spaces.building import build_space, layers_at
 from nasfleet.spaces.decision import Choice, Decision, Index, Subset
 from nasfleet.spaces.space import InvalidTokensError
 from nasfleet_testing.spaces import decision_lists
@@ -123,20 +121,3 @@ def test_candidates_are_bounded(candidates: int) -> None:
 def test_names_are_short_and_printable(name: str) -> None:
     with pytest.raises(InvalidInputError, match="names no decision"):
         Choice(name, "kind", (1,))
-
-
-def test_choices_of_a_search_file_are_a_space() -> None:
-    rate = ChoiceDecision(name="rate", options=(0.1, 0.01))
-    section = SearchSpaceSection(space=Choices(decisions=(rate, ChoiceDecision(name="act", options=("relu", "tanh")))))
-    assert dict(build_space(section).decode((1, 0))) == {"rate": 0.01, "act": "relu"}
-    assert layers_at(section, 5000) is None
-
-
-def test_a_plugins_decisions_are_a_space() -> None:
-    section = SearchSpaceSection(space=PluginSpace(object="my.spaces:space", decisions=MIXED))
-    assert build_space(section) == AssignmentSpace(MIXED)
-
-
-def test_a_plugin_whose_decisions_are_not_known_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match=r"my\.spaces:space"):
-        build_space(SearchSpaceSection(space=PluginSpace(object="my.spaces:space")))

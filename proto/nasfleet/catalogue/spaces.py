@@ -6,9 +6,13 @@ from typing import Any, ClassVar
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem, shown
+from nasfleet.errors import InvalidInputError
+from nasfleet.spaces.assignment_space import AssignmentSpace
+from nasfleet.spaces.conv_net import ConvLayer, ConvNet
 from nasfleet.spaces.decision import Decision, Option
 
 _SPACE_SOURCE = "Zoph & Le 2016, section 4.1"
+MAX_PARAMETERS = 2**31
 OBJECT_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
 OBJECT_HINT = "package.module:object"
 
@@ -43,7 +47,7 @@ class ConvChain(Block):
         source=_SPACE_SOURCE,
     )
     filter_heights: tuple[int, ...] = parameter(
-        "Filter heights to choose from.",
+        "Filter heights to choose from; odd, so that padding is the same on both sides.",
         default=(1, 3, 5, 7),
         minimum=1,
         maximum=31,
@@ -54,7 +58,7 @@ class ConvChain(Block):
         source=_SPACE_SOURCE,
     )
     filter_widths: tuple[int, ...] = parameter(
-        "Filter widths to choose from.",
+        "Filter widths to choose from; odd, so that padding is the same on both sides.",
         default=(1, 3, 5, 7),
         minimum=1,
         maximum=31,
@@ -91,6 +95,13 @@ class ConvChain(Block):
         default=AnchorOrder.AFTER_FILTER_COUNT,
         source="Zoph & Le 2016, figure 4, which shows both orders",
     )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield every filter size that is even."""
+        for name, sizes in (("filterHeights", self.filter_heights), ("filterWidths", self.filter_widths)):
+            for position, size in enumerate(sizes):
+                if size % 2 == 0:
+                    yield Problem((name, f"[{position}]"), f"is {size}, which is even", f"give {size - 1} or {size + 1}")
 
 
 @block
@@ -147,6 +158,14 @@ class PluginSpace(Block):
         in_document=False,
     )
 
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield what keeps the decisions, once they are known, from being a space."""
+        if self.decisions:
+            try:
+                AssignmentSpace(self.decisions)
+            except InvalidInputError as error:
+                yield Problem(("object",), f"gives decisions that make no space: {error}", "change the object")
+
 
 @block
 class Growth(Block):
@@ -186,11 +205,30 @@ class SearchSpaceSection(Block):
     space: ConvChain | Choices | PluginSpace = parameter("The space.", inline=True)
 
     def conflicts(self) -> Iterator[Problem]:
-        """Yield a growth that the space cannot have."""
-        if self.growth is None:
+        """Yield a growth that the space cannot have, and networks that no trainer could hold."""
+        chain, growth = self.space, self.growth
+        if not isinstance(chain, ConvChain):
+            if growth is not None:
+                yield Problem(("growth",), "is given with a space that has no layers", "remove it, or search a convChain")
             return
-        if not isinstance(self.space, ConvChain):
-            yield Problem(("growth",), "is given with a space that has no layers", "remove it, or search a convChain")
-        elif self.growth.max_layers < self.space.layers:
-            fault = f"is {self.growth.max_layers}, less than convChain.layers, which is {self.space.layers}"
-            yield Problem(("growth", "maxLayers"), fault, f"give at least {self.space.layers}, or fewer layers")
+        deepest = chain.layers if growth is None else growth.max_layers
+        if deepest < chain.layers:
+            fault = f"is {deepest}, less than convChain.layers, which is {chain.layers}"
+            yield Problem(("growth", "maxLayers"), fault, f"give at least {chain.layers}, or fewer layers")
+        elif (parameters := _largest_network(chain, deepest).parameters()) > MAX_PARAMETERS:
+            fault = f"has networks of up to {parameters:,} parameters, more than {MAX_PARAMETERS:,}"
+            yield Problem(("convChain",), fault, "give fewer layers, smaller filters or fewer of them")
+
+
+def _largest_network(chain: ConvChain, layers: int) -> ConvNet:
+    return ConvNet(
+        tuple(
+            ConvLayer(
+                filter_height=max(chain.filter_heights),
+                filter_width=max(chain.filter_widths),
+                filters=max(chain.filter_counts),
+                inputs=tuple(range(0 if chain.skip_connections else max(0, number - 1), number)),
+            )
+            for number in range(layers)
+        )
+    )

@@ -17,15 +17,13 @@ from nasfleet.spaces.conv_net import MAX_LAYERS, ConvLayer, ConvNet
 from nasfleet.spaces.decision import Choice, Decision, Subset, Value
 from nasfleet.spaces.space import Description, read_tokens, write_tokens
 
-MAX_PARAMETERS = 2**31
-
 
 @dataclass(frozen=True)
 class ConvChainSpace:
     """All chains of `layers` convolutions that `chain` allows.
 
     Raises:
-        InvalidInputError: if an option is no figure of a layer, or the largest network is too large for any trainer.
+        InvalidInputError: if `layers` is out of bounds.
     """
 
     chain: ConvChain
@@ -34,15 +32,6 @@ class ConvChainSpace:
     def __post_init__(self) -> None:
         if not 1 <= self.layers <= MAX_LAYERS:
             raise InvalidInputError(f"a convChain has {self.layers} layers: give 1 to {MAX_LAYERS}")
-        for decision in self.decisions:
-            if isinstance(decision, Choice):
-                _check_figures(decision)
-        parameters = self._largest().parameters()
-        if parameters > MAX_PARAMETERS:
-            raise InvalidInputError(
-                f"the largest network of this convChain has {parameters:,} parameters, more than {MAX_PARAMETERS:,}: "
-                "give fewer layers, smaller filters or smaller filter counts"
-            )
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
@@ -89,20 +78,6 @@ class ConvChainSpace:
         inputs = values.get(f"layer{number}/inputs", _previous(number))
         return ConvLayer(**figures, inputs=inputs)  # type: ignore[arg-type]  # what each decision yields is known by its name
 
-    def _largest(self) -> ConvNet:
-        chain = self.chain
-        return ConvNet(
-            tuple(
-                ConvLayer(
-                    filter_height=max(chain.filter_heights),
-                    filter_width=max(chain.filter_widths),
-                    filters=max(chain.filter_counts),
-                    inputs=tuple(range(number)) if chain.skip_connections else _previous(number),
-                )
-                for number in range(self.layers)
-            )
-        )
-
 
 _WORDS = {
     "filter_height": "filterHeight",
@@ -111,7 +86,6 @@ _WORDS = {
     "stride_width": "strideWidth",
     "filters": "filterCount",
 }
-_FIELDS = {word: field for field, word in _WORDS.items()}
 
 
 def _previous(number: int) -> tuple[int, ...]:
@@ -120,14 +94,6 @@ def _previous(number: int) -> tuple[int, ...]:
 
 def _choice(layer: int, kind: str, options: tuple[int, ...]) -> Choice:
     return Choice(f"layer{layer}/{kind}", kind, options)
-
-
-def _check_figures(decision: Choice) -> None:
-    """Raise InvalidInputError unless every option can be a figure of a layer."""
-    smallest = {"filter_height": 1, "filter_width": 1, "filters": 1}
-    field = _FIELDS[decision.kind]
-    for option in decision.options:
-        ConvLayer(**{**smallest, field: option})  # type: ignore[arg-type]  # checking it is the point
 
 
 def _values(number: int, layer: ConvLayer) -> Iterator[tuple[str, Value]]:

@@ -232,14 +232,14 @@ class ConvChain(_message.Message):
     """
     @_builtins.property
     def filter_heights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Filter heights to choose from. Unit: pixels. 1 to 16 entries, each once, each from 1 to 31. Default [1, 3, 5, 7].
-        Source: Zoph & Le 2016, section 4.1.
+        """Filter heights to choose from; odd, so that padding is the same on both sides. Unit: pixels. 1 to 16 entries, each
+        once, each from 1 to 31. Default [1, 3, 5, 7]. Source: Zoph & Le 2016, section 4.1.
         """
 
     @_builtins.property
     def filter_widths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Filter widths to choose from. Unit: pixels. 1 to 16 entries, each once, each from 1 to 31. Default [1, 3, 5, 7].
-        Source: Zoph & Le 2016, section 4.1.
+        """Filter widths to choose from; odd, so that padding is the same on both sides. Unit: pixels. 1 to 16 entries, each
+        once, each from 1 to 31. Default [1, 3, 5, 7]. Source: Zoph & Le 2016, section 4.1.
         """
 
     @_builtins.property
