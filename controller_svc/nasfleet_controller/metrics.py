@@ -12,10 +12,11 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from nasfleet import PROTOCOL_VERSION, __version__
 from nasfleet.errors import InvalidInputError
-from nasfleet.measurement import Failure
+from nasfleet.measurement import EpochMeasurement, Failure
 from nasfleet.names import SearchName
 from nasfleet_controller.config import Address
 from nasfleet_controller.records import (
+    AttemptEnded,
     AttemptStarted,
     BatchLearned,
     BatchProposed,
@@ -81,6 +82,8 @@ class ControllerMetrics:
         self.of_searches = SearchMetrics(self.registry)
         self._labels: dict[int, tuple[str, str]] = {}
         self._ended: dict[int, float] = {}
+        self._last_epochs: dict[int, int] = {}
+        self._ended_fences: list[int] = []
         registry = self.registry
         self._commits = Histogram(
             "nasfleet_store_commit_seconds", "Time of a commit.", registry=registry, buckets=COMMIT_SECONDS
@@ -121,6 +124,9 @@ class ControllerMetrics:
         self._records.inc(len(records))
         for record in records:
             self._take(record)
+        for fence in self._ended_fences:
+            self._last_epochs.pop(fence, None)
+        self._ended_fences.clear()
         self._forget_ended()
 
     def _take(self, record: Record) -> None:
@@ -137,6 +143,8 @@ class ControllerMetrics:
                 self._late.inc()
             case AttemptStarted():
                 self._waits.observe(record.waited_seconds)
+            case AttemptEnded():
+                self._ended_fences.append(record.fence)
             case BatchProposed() | EpochsMeasured() | TrialRequeued() | TrialSettled() | BatchLearned():
                 self._take_of_search(record, self._labels[record.search_id])
             case _:
@@ -151,9 +159,7 @@ class ControllerMetrics:
                 metrics.proposed.labels(*labels).inc(len(record.proposals))
                 metrics.duplicates.labels(*labels).inc(record.duplicates)
             case EpochsMeasured():
-                metrics.epochs.labels(*labels).inc(len(record.epochs))
-                for epoch in record.epochs:
-                    metrics.epoch_seconds.labels(*labels).observe(epoch.seconds)
+                self._count_epochs(record.fence, record.epochs, labels)
             case TrialRequeued():
                 metrics.failures.labels(*labels, _kind(record.failure)).inc()
             case TrialSettled():
@@ -174,8 +180,17 @@ class ControllerMetrics:
             metrics.rewards.labels(*labels).observe(settled.reward)
         if settled.measurement is not None:
             metrics.trial_seconds.labels(*labels).observe(settled.measurement.seconds)
+            self._count_epochs(settled.fence, settled.measurement.epochs, labels)
         if settled.failure is not None:
             metrics.failures.labels(*labels, _kind(settled.failure)).inc()
+
+    def _count_epochs(self, fence: int, epochs: Sequence[EpochMeasurement], labels: tuple[str, str]) -> None:
+        """Count epochs once, though an outcome carries again what was reported before it."""
+        for epoch in epochs:
+            if epoch.epoch > self._last_epochs.get(fence, 0):
+                self._last_epochs[fence] = epoch.epoch
+                self.of_searches.epochs.labels(*labels).inc()
+                self.of_searches.epoch_seconds.labels(*labels).observe(epoch.seconds)
 
     def _know(self, search_id: int, name: SearchName) -> None:
         self._labels[search_id] = (name.namespace, name.search_id)
