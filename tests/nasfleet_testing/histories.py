@@ -33,7 +33,8 @@ from nasfleet_controller.records import (
 )
 from nasfleet_controller.strategies.strategy import Update
 
-SPACE = SearchSpaceSection(space=Choices(decisions=(ChoiceDecision(name="width", options=(16, 32)),)))
+DECISIONS = (ChoiceDecision(name="width", options=(16, 32)), ChoiceDecision(name="depth", options=(2, 4)))
+SPACE = SearchSpaceSection(space=Choices(decisions=DECISIONS))
 
 
 def spec(*, learns: bool = True, trials: int = 100) -> SearchSpec:

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from nasfleet_controller.store import migrating
+from nasfleet_controller.store.engines import writing_engine
+from nasfleet_controller.store.migrating import NewerStoreError, migrate
+from nasfleet_controller.store.schema import HEAD, metadata
+from nasfleet_controller.store.store import Store
+
+
+def test_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None:
+    engine = writing_engine(f"sqlite:///{tmp_path}/store.db")
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_head_is_the_last_migration() -> None:
+    assert ScriptDirectory(migrating._MIGRATIONS).get_heads() == [HEAD]
+
+
+def test_store_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    with Store(url) as store, store._writer.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'v9999'"))
+    with pytest.raises(NewerStoreError, match=rf"has schema v9999, this program knows {HEAD}: use the version that wrote it"):
+        Store(url)
+    engine = writing_engine(url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "v9999"
+    engine.dispose()
+
+
+def test_commits_are_synchronous_and_readers_cannot_write(tmp_path: Path) -> None:
+    with Store(f"sqlite:///{tmp_path}/store.db") as store:
+        with store._writer.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        with store._reader.connect() as connection, pytest.raises(Exception, match="readonly"):
+            connection.execute(text("DELETE FROM trials"))
