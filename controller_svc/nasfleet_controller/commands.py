@@ -8,6 +8,7 @@ from nasfleet.catalogue import SearchSpec
 from nasfleet.catalogue.changes import changes
 from nasfleet.errors import ConflictError, NotFoundError
 from nasfleet.names import SearchName
+from nasfleet.spaces.building import build_space
 from nasfleet_controller.records import Record, SearchCreated, SearchState
 from nasfleet_controller.runner import Runner, this_moment
 from nasfleet_controller.search import Search
@@ -41,6 +42,7 @@ class SearchCommands:
         """Make a search be as declared.
 
         Raises:
+            InvalidInputError: if the search space is a plugin whose decisions were not sent.
             ConflictError: if another search has the name, or a field differs that may not change after the start.
         """
         return await self._runner.submit(lambda: self._ensure(name, uid, spec, dry_run=dry_run))
@@ -77,6 +79,7 @@ class SearchCommands:
     def _ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
         search = self._runner.state.named(name)
         if search is None:
+            build_space(spec.search_space)  # refuses a plugin that came without its decisions, before anything is durable
             return Ensured(None if dry_run else self._create(name, uid, spec), created=True, changed_fields=())
         if uid and uid != search.uid:
             raise ConflictError(
