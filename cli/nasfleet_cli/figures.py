@@ -24,8 +24,10 @@ def duration(seconds: float | None) -> str:
 
 def rate(trials_per_second: float) -> str:
     """Return a rate in the unit that leaves a readable number: "1.7 trials/s", "12 trials/h"."""
+    if trials_per_second >= _TENTHS_BELOW:
+        return f"{trials_per_second:,.0f} trials/s"
     if trials_per_second >= _PER_MINUTE_BELOW:
-        return f"{trials_per_second:.3g} trials/s"
+        return f"{trials_per_second:.1f} trials/s"
     if trials_per_second >= _PER_HOUR_BELOW:
         return f"{trials_per_second * 60:.2g} trials/min"
     return f"{trials_per_second * 3600:.2g} trials/h"

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -126,7 +126,7 @@ def follow(
             suspended = stop_if_suspended and state.search.state == SearchState.SEARCH_STATE_SUSPENDED
             if over or suspended:
                 break
-    state = state.with_search(client.get_search(state.search.name))
+    state = replace(state, search=client.get_search(state.search.name), hint="")
     screen.show(state)
     return state
 

@@ -26,7 +26,10 @@ def as_yaml(messages: Iterable[Message], *, one: bool = False) -> str:
 
 
 def _plain(messages: Iterable[Message], *, one: bool) -> Any:
-    plain = [_with_numbers(MessageToDict(message), message.DESCRIPTOR) for message in messages]
+    plain = [
+        _with_numbers(MessageToDict(message, always_print_fields_with_no_presence=True), message.DESCRIPTOR)
+        for message in messages
+    ]
     return plain[0] if one else plain
 
 

@@ -28,7 +28,7 @@ def show_summary(console: Console, client: Client, search: Search, target: Targe
     console.print()
     console.print(Text("Next", style="bold"))
     for command, what in _next_commands(search, best[0], target):
-        console.print(Text.assemble("  ", (command, "cyan"), (f"  # {what}", "dim")), soft_wrap=True)
+        console.print(Text.assemble("  ", (command, "cyan"), (f"  # {what}", "dim")))
 
 
 def _show_drawing(console: Console, client: Client, best: Trial) -> None:
@@ -38,7 +38,7 @@ def _show_drawing(console: Console, client: Client, best: Trial) -> None:
         return  # a space that has no drawing
     console.print()
     console.print(Text(f"Trial {short(best.name)}", style="bold"))
-    console.print(Text(exported.content.rstrip("\n")), soft_wrap=True)
+    console.print(Text(exported.content.rstrip("\n")))
 
 
 def _next_commands(search: Search, best: Trial, target: Target) -> list[tuple[str, str]]:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from nasfleet_cli.checks import CHECKS, Level, Surroundings
+from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.target import Target, target_options
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
@@ -20,13 +20,13 @@ FAILED_EXIT_CODE = 1
 @target_options
 def doctor(target: Target, *, data_dir: Path | None) -> None:
     """Check this machine; the exit code is 1 if something is missing that searches need."""
-    console = Console()
+    console = uncut_console()
     failed = False
     for check in CHECKS:
         for finding in check(Surroundings(target, data_dir)):
             failed = failed or finding.level is Level.FAIL
-            console.print(Text.assemble((f"{finding.level.value:<5} ", _STYLES[finding.level]), finding.what), soft_wrap=True)
+            console.print(Text.assemble((f"{finding.level.value:<5} ", _STYLES[finding.level]), finding.what))
             if finding.fix:
-                console.print(Text(f"      fix: {finding.fix}"), soft_wrap=True)
+                console.print(Text(f"      fix: {finding.fix}"))
     if failed:
         raise SystemExit(FAILED_EXIT_CODE)

@@ -6,19 +6,18 @@ from typing import Any, TypeVar
 
 import click
 from google.protobuf.message import Message
-from rich.console import Console
 
 from nasfleet.client import Client
 from nasfleet.errors import InvalidInputError, NotFoundError
 from nasfleet.names import DEFAULT_NAMESPACE, SearchName
 from nasfleet_cli.addressing import search_name
+from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.messages import as_json, as_yaml
 from nasfleet_cli.tables import SEARCHES, TRAINERS, TRIALS, Column, table
 from nasfleet_cli.target import Target, connected, target_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 Row = TypeVar("Row", bound=Message)
-_PIPE_COLUMNS = 10_000  # nothing is cut where no terminal is that could be too narrow
 
 
 def output_option(command: F) -> F:
@@ -116,5 +115,4 @@ def _show(rows: Iterable[Row], columns: Sequence[Column[Row]], output: str, *, o
         case "yaml":
             click.echo(as_yaml(rows, one=one))
         case _:
-            console = Console()
-            console.print(table(columns, rows, wide=output == "wide"), width=None if console.is_terminal else _PIPE_COLUMNS)
+            uncut_console().print(table(columns, rows, wide=output == "wide"))

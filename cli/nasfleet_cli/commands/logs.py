@@ -10,6 +10,7 @@ from nasfleet_cli import figures
 from nasfleet_cli.addressing import trial_name
 from nasfleet_cli.chart import Series, chart
 from nasfleet_cli.commands.get import namespace_option
+from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.messages import as_json, as_yaml
 from nasfleet_cli.tables import TRIALS, table
 from nasfleet_cli.target import Target, connected, target_options
@@ -36,7 +37,7 @@ def logs(trial: str, target: Target, search: str | None, namespace: str, output:
         case "yaml":
             click.echo(as_yaml([found], one=True))
         case _:
-            _print(Console(), found)
+            _print(uncut_console(), found)
 
 
 def _print(console: Console, trial: Trial) -> None:
@@ -56,7 +57,7 @@ def _print(console: Console, trial: Trial) -> None:
     for attempt in trial.attempts:
         _print_traceback(console, attempt)
     if trial.measurement.HasField("weights_uri"):
-        console.print(Text(f"\nweights {trial.measurement.weights_uri}"), soft_wrap=True)
+        console.print(Text(f"\nweights {trial.measurement.weights_uri}"))
 
 
 def _epochs(epochs: list[EpochMeasurement]) -> Table:
@@ -92,4 +93,4 @@ def _result(attempt: Attempt) -> str:
 def _print_traceback(console: Console, attempt: Attempt) -> None:
     if attempt.failure.traceback:
         console.print()
-        console.print(Text(attempt.failure.traceback.rstrip("\n"), style="red"), soft_wrap=True)
+        console.print(Text(attempt.failure.traceback.rstrip("\n"), style="red"))

@@ -15,6 +15,7 @@ from nasfleet.client import Client
 from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet.names import SearchName
 from nasfleet.v1.search_pb2 import Search, SearchState
+from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.documents import read_document
 from nasfleet_cli.following import follow
 from nasfleet_cli.processes import Program, Trainers, start_controller
@@ -28,6 +29,7 @@ from nasfleet_cli.words import word
 INTERRUPTED_EXIT_CODE = 130  # what a shell gives for Ctrl-C
 SUSPENDED_EXIT_CODE = 1
 MOST_TRAINERS = 256
+CALL_SECONDS = 60.0  # a controller that has just begun may have a policy to load
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,16 @@ def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | No
     reference of the search document says so.
     """
     document = read_document(file)
+    if document.spec.suspend:
+        raise InvalidInputError(f"spec.suspend is true in {file}: remove it, or set it to false, to run the search")
     wishes = Wishes(trainers, data_dir, device, plain)
-    console = Console()
+    console = uncut_console()
     if trainers != 0 and not (target.controller and trainers is None):
         check_trainable(document.spec, data_dir)
     with _interrupts(), contextlib.ExitStack() as stack:
         controller = _controller(console, target, stack)
-        client = stack.enter_context(Client(controller.address))
-        search = _ensured(console, client, document, file)
+        client = stack.enter_context(Client(controller.address, timeout=CALL_SECONDS))
+        search = _ensured(console, client, document)
         if search.state in {SearchState.SEARCH_STATE_COMPLETED, SearchState.SEARCH_STATE_CANCELLED}:
             _say_ended(console, search, file)
             show_summary(console, client, search, target)
@@ -108,22 +112,20 @@ def _controller(console: Console, target: Target, stack: contextlib.ExitStack) -
         )
     program, serving = start_controller(target.state, metrics="127.0.0.1:0")
     stack.callback(program.stop)
-    console.print(f"controller {serving.address} · metrics http://{serving.metrics}/metrics", style="dim", highlight=False)
+    console.print(f"controller {serving.address} · metrics http://{serving.metrics}/metrics", style="dim")
     return Controller(serving.address, program)
 
 
-def _ensured(console: Console, client: Client, document: SearchDocument, file: Path) -> Search:
+def _ensured(console: Console, client: Client, document: SearchDocument) -> Search:
     """Declare the search, resume it if it was suspended, and say what differs from the last time."""
     name = str(SearchName(document.namespace, document.name))
     ensured = client.ensure_search(name, document.spec)
     search = ensured.search
     for path in ensured.changed_fields:
-        console.print(f"changed {path}", highlight=False)
-    if search.spec.suspend:
-        raise InvalidInputError(f"spec.suspend is true in {file}: remove it, or set it to false, to run the search")
+        console.print(f"changed {path}")
     if search.state == SearchState.SEARCH_STATE_SUSPENDED:
         search = client.resume_search(name)
-        console.print(f"search {document.name} goes on", highlight=False)
+        console.print(f"search {document.name} goes on")
     return search
 
 
@@ -139,13 +141,13 @@ def _followed(
     name = SearchName.parse(search.name).search_id
     hint = f"Ctrl-C suspends, the same command resumes · elsewhere: nasfleet get trials {name}{target.options}"
     try:
-        with screen(console, plain=wishes.plain) as shown:
+        with screen(Console(), plain=wishes.plain) as shown:
             return follow(client, ViewState(search=search, hint=hint), shown, upkeep=upkeep, stop_if_suspended=True)
     except KeyboardInterrupt:
         console.print("suspending...", style="yellow")
         client.suspend_search(search.name)
         trainers.stop()
-        console.print(f"search {name} is suspended; the same command resumes it", style="yellow", highlight=False)
+        console.print(f"search {name} is suspended; the same command resumes it", style="yellow")
         raise SystemExit(INTERRUPTED_EXIT_CODE) from None
     finally:
         trainers.stop()
@@ -178,12 +180,12 @@ def _interrupts() -> Iterator[None]:
 def _say_ended(console: Console, search: Search, file: Path) -> None:
     state = word(SearchState.Name(search.state), "SEARCH_STATE_")
     reason = f": {search.message}" if search.message and search.message != state else ""
-    console.print(f"search {SearchName.parse(search.name).search_id} is {state}{reason}", style="bold cyan", highlight=False)
+    console.print(f"search {SearchName.parse(search.name).search_id} is {state}{reason}", style="bold cyan")
     more = "raise spec.budget.trials to go on, or " if search.state == SearchState.SEARCH_STATE_COMPLETED else ""
-    console.print(f"In {file}, {more}change metadata.name to start a new search.", highlight=False)
+    console.print(f"In {file}, {more}change metadata.name to start a new search.")
 
 
 def _finish(console: Console, search: Search) -> None:
     if search.state == SearchState.SEARCH_STATE_SUSPENDED:
-        console.print(f"\nsearch suspended: {search.message}; the same command resumes it", style="yellow", highlight=False)
+        console.print(f"\nsearch suspended: {search.message}; the same command resumes it", style="yellow")
         raise SystemExit(SUSPENDED_EXIT_CODE)
