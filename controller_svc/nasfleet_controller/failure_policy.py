@@ -20,6 +20,8 @@ def charge(trial: OpenTrial, failure: Failure, retries: Retries) -> OpenTrial | 
         case FailureClass.TIMEOUT:
             spent, budget = trial.timeouts, retries.timeout
             charged = replace(trial, timeouts=trial.timeouts + 1)
+        case FailureClass.RETURNED:
+            return trial
         case unknown:
             assert_never(unknown)
     return charged if budget is None or spent < budget else None

@@ -56,11 +56,12 @@ class Measurement:
 
 
 class FailureClass(Enum):
-    """Three different things with budgets of their own."""
+    """Three different things with budgets of their own, and one that costs nobody anything: a lease handed back in order."""
 
     INFRASTRUCTURE = auto()
     MODEL = auto()
     TIMEOUT = auto()
+    RETURNED = auto()
 
 
 class FailureKind(Enum):
@@ -88,7 +89,7 @@ _CLASS_OF = {
     FailureKind.CRASHED: FailureClass.MODEL,
     FailureKind.TIMED_OUT: FailureClass.TIMEOUT,
     FailureKind.LEASE_EXPIRED: FailureClass.INFRASTRUCTURE,
-    FailureKind.RETURNED: FailureClass.INFRASTRUCTURE,
+    FailureKind.RETURNED: FailureClass.RETURNED,
     FailureKind.TRAINER_UNABLE: FailureClass.INFRASTRUCTURE,
 }
 

@@ -241,3 +241,5 @@ def _failed(trial: OpenTrial, failure: Failure) -> OpenTrial:
             return replace(trial, model_failures=trial.model_failures + 1)
         case FailureClass.TIMEOUT:
             return replace(trial, timeouts=trial.timeouts + 1)
+        case FailureClass.RETURNED:
+            return trial
