@@ -24,10 +24,13 @@ format: $(INSTALLED)  ## Rewrite the code as the formatter and the linter want i
 	$(BIN)/ruff check --fix
 
 proto: $(INSTALLED)  ## Write the generated parts of the contract anew
-	$(BIN)/python -m nasfleet.catalogue.protogen > proto/nasfleet/v1/catalogue.proto
+	$(BIN)/python -m nasfleet.catalogue.protogen > proto/nasfleet/v1/catalogue.proto.part
+	mv proto/nasfleet/v1/catalogue.proto.part proto/nasfleet/v1/catalogue.proto
 	$(BIN)/python -m grpc_tools.protoc --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc -Iproto --python_out=proto --grpc_python_out=proto \
 	  --mypy_out=quiet:proto --mypy_grpc_out=quiet:proto $(sort $(PROTOS) proto/nasfleet/v1/catalogue.proto)
+	$(BIN)/python -m nasfleet.catalogue.reference > docs/reference/search.md.part
+	mv docs/reference/search.md.part docs/reference/search.md
 
 check: $(INSTALLED)  ## Format, lint, types, import contracts, freshness of what is generated
 	$(BIN)/ruff format --check

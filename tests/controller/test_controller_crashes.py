@@ -10,7 +10,6 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from nasfleet_testing.specs import smallest_spec
 
 from nasfleet.catalogue import Budget, Reinforce
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
@@ -24,6 +23,7 @@ from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import new_search
+from nasfleet_testing.specs import smallest_spec
 
 NAME = SearchName("default", "s")
 TRIALS, PARALLELISM, SLOTS = 20, 5, 2
