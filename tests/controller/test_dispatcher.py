@@ -1,0 +1,116 @@
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasfleet_controller.dispatcher import (
+    PREFETCH_PER_SLOT,
+    SILENT_SECONDS,
+    UNABLE_BACKOFF_SECONDS,
+    Demand,
+    Dispatcher,
+    Lease,
+    Placement,
+    TrainerProfile,
+)
+
+
+def profile(name: str, *, slots: int = 1, labels: dict[str, str] | None = None) -> TrainerProfile:
+    return TrainerProfile(name, name, slots, labels=labels or {})
+
+
+def fleet(*profiles: TrainerProfile) -> Dispatcher:
+    dispatcher = Dispatcher(last_fence=0)
+    for known in profiles:
+        dispatcher.connect(known, (), now=0.0)
+    return dispatcher
+
+
+def demand(
+    search_id: int = 1, *, available: int, running: int = 0, weight: float = 1, labels: dict[str, str] | None = None
+) -> Demand:
+    return Demand(search_id, available, running, weight, labels or {})
+
+
+def placed(dispatcher: Dispatcher, demands: list[Demand], now: float = 0.0) -> list[Lease]:
+    leases = []
+    for number, placement in enumerate(dispatcher.place(demands, now)):
+        leases.append(dispatcher.grant(placement, number, lease_seconds=30.0))
+    return leases
+
+
+def test_every_trainer_has_a_child_before_any_has_one_ahead_of_time() -> None:
+    dispatcher = fleet(profile("a"), profile("b"), profile("c"))
+    leases = placed(dispatcher, [demand(available=5)])
+    assert Counter(lease.instance_id for lease in leases[:3]) == {"a": 1, "b": 1, "c": 1}
+    assert max(Counter(lease.instance_id for lease in leases).values()) == 1 + PREFETCH_PER_SLOT
+
+
+@given(slots=st.lists(st.integers(1, 4), min_size=1, max_size=6), available=st.integers(0, 60))
+def test_no_trainer_holds_more_than_its_slots_and_what_is_ahead_of_time(slots: list[int], available: int) -> None:
+    dispatcher = fleet(*(profile(f"t{index}", slots=count) for index, count in enumerate(slots)))
+    leases = placed(dispatcher, [demand(available=available)])
+    assert len(leases) == min(available, sum(slots) * (1 + PREFETCH_PER_SLOT))
+    held = Counter(lease.instance_id for lease in leases)
+    assert all(held[f"t{index}"] <= count * (1 + PREFETCH_PER_SLOT) for index, count in enumerate(slots))
+    assert [lease.fence for lease in leases] == list(range(1, len(leases) + 1))
+
+
+def test_searches_share_the_fleet_by_weight() -> None:
+    dispatcher = fleet(*(profile(f"t{index}") for index in range(40)))
+    leases = placed(dispatcher, [demand(1, available=100, weight=3), demand(2, available=100, weight=1)])
+    assert Counter(lease.search_id for lease in leases[:40]) == {1: 30, 2: 10}
+
+
+def test_a_search_gets_only_trainers_with_its_labels_and_holds_up_nobody_else() -> None:
+    dispatcher = fleet(profile("cpu"), profile("gpu", labels={"gpu": "h200", "zone": "a"}))
+    picky, modest = demand(1, available=9, labels={"gpu": "h200"}), demand(2, available=1, running=9)
+    leases = placed(dispatcher, [picky, modest])
+    assert {lease.instance_id for lease in leases if lease.search_id == 1} == {"gpu"}
+    assert {lease.instance_id for lease in leases if lease.search_id == 2} == {"cpu"}
+
+
+def test_a_trainer_that_cannot_run_a_search_gets_others_and_is_asked_again_later() -> None:
+    dispatcher = fleet(profile("a"))
+    [lease] = placed(dispatcher, [demand(1, available=1)])
+    dispatcher.mark_unable(lease, now=0.0)
+    dispatcher.end(lease.fence, now=0.0)
+    dispatcher.hear("a", UNABLE_BACKOFF_SECONDS)
+    assert not placed(dispatcher, [demand(1, available=1)], now=1.0)
+    assert placed(dispatcher, [demand(2, available=1)], now=1.0)
+    assert placed(dispatcher, [demand(1, available=1)], now=UNABLE_BACKOFF_SECONDS)
+
+
+def test_a_silent_trainer_keeps_what_it_has_but_gets_nothing_new() -> None:
+    dispatcher = fleet(profile("a"))
+    placed(dispatcher, [demand(available=1)])
+    later = SILENT_SECONDS + 1
+    assert not placed(dispatcher, [demand(available=1)], now=later)
+    assert not dispatcher.expired(later)
+    dispatcher.hear("a", later)
+    assert placed(dispatcher, [demand(available=1)], now=later)
+
+
+def test_a_lease_expires_when_its_trainer_was_silent_for_longer_than_its_search_allows() -> None:
+    dispatcher = fleet(profile("a"), profile("b"))
+    for trainer, seconds in (("a", 10.0), ("b", 60.0)):
+        dispatcher.grant(Placement(1, trainer), 0, lease_seconds=seconds)
+    assert [lease.instance_id for lease in dispatcher.expired(now=10.0)] == []
+    assert [lease.instance_id for lease in dispatcher.expired(now=10.1)] == ["a"]
+    assert [lease.instance_id for lease in dispatcher.expired(now=61.0)] == ["a", "b"]
+
+
+def test_coming_back_tells_which_leases_were_dropped_and_which_are_held_in_vain() -> None:
+    dispatcher = fleet(profile("a", slots=2))
+    kept, dropped = placed(dispatcher, [demand(available=2)])
+    dispatcher.disconnect("a")
+    assert dispatcher.connect(profile("a", slots=2), (kept.fence, 77), now=1.0) == ([dropped], [77])
+
+
+def test_a_trainer_is_forgotten_when_it_is_gone_and_holds_nothing() -> None:
+    dispatcher = fleet(profile("a"))
+    [lease] = placed(dispatcher, [demand(available=1)])
+    dispatcher.disconnect("a")
+    assert "a" in dispatcher.trainers
+    dispatcher.end(lease.fence, now=1.0)
+    assert "a" not in dispatcher.trainers

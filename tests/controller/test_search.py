@@ -1,0 +1,213 @@
+from collections.abc import Callable
+
+import pytest
+
+from nasfleet.catalogue import Batching, Budget, Reinforce, Retries, SearchSpec, TrialSettings
+from nasfleet.errors import ConflictError
+from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
+from nasfleet.names import SearchName
+from nasfleet_controller.records import (
+    HeldLease,
+    Proposal,
+    SearchMoved,
+    SearchSnapshot,
+    SearchState,
+    TrialRequeued,
+    TrialSettled,
+    TrialState,
+)
+from nasfleet_controller.search import Search
+from nasfleet_controller.thinking import new_search
+from nasfleet_testing.specs import smallest_spec
+
+FENCES = iter(range(1, 1_000_000))
+
+
+def search(spec: SearchSpec | None = None, **changes: object) -> Search:
+    declared = spec or smallest_spec(**({"budget": Budget(trials=8), "strategy": Reinforce(batch_size=4)} | changes))
+    return new_search(SearchSnapshot(1, SearchName("default", "s"), "u", declared, SearchState.RUNNING, "", 0.0, 0.0, 0.0))
+
+
+def draw(machine: Search, *, short_by: int = 0) -> None:
+    wanted = machine.wanted_batch()
+    assert wanted is not None
+    numbers = range(wanted.first_number, wanted.first_number + wanted.count - short_by)
+    machine.propose(wanted, 0, None, [Proposal(number, (number,), f"{number}") for number in numbers], 0.0)
+
+
+def lease(machine: Search) -> int:
+    number = machine.next_queued()
+    machine.start(HeldLease(next(FENCES), "t", "i"), 0.0, 0.0)
+    return number
+
+
+def measured(value: float, seconds: float = 1.0) -> Measurement:
+    return Measurement(value, (EpochMeasurement(1, value, seconds),), seconds, seconds)
+
+
+def settle(machine: Search, value: float = 0.5, at: float = 1.0, seconds: float = 1.0) -> list[object]:
+    return list(machine.measure(lease(machine), "o", measured(value, seconds), at))
+
+
+def moves(records: list[object]) -> list[SearchState]:
+    return [record.state for record in records if isinstance(record, SearchMoved)]
+
+
+def test_proposals_never_exceed_the_budget() -> None:
+    machine = search(budget=Budget(trials=6))
+    for _ in range(2):
+        draw(machine)
+        while machine.queued:
+            settle(machine)
+    assert machine.proposed == 6
+    assert machine.state is SearchState.COMPLETED
+
+
+def test_no_batch_is_wanted_while_one_waits_or_is_being_drawn() -> None:
+    machine = search()
+    assert machine.wanted_batch() is not None
+    assert machine.wanted_batch() is None
+
+
+def test_a_learning_search_draws_only_when_nothing_waits_and_its_parallelism_leaves_room() -> None:
+    machine = search(parallelism=4, budget=Budget(trials=100))
+    draw(machine)
+    for _ in range(4):
+        assert machine.wanted_batch() is None
+        lease(machine)
+    assert machine.wanted_batch() is None, "parallelism is used up"
+
+
+def test_an_exhausted_space_completes_when_its_last_trial_is_settled() -> None:
+    machine = search()
+    draw(machine, short_by=1)
+    for _ in range(2):
+        settle(machine)
+    assert machine.state is SearchState.RUNNING
+    assert moves(settle(machine)) == [SearchState.COMPLETED]
+    assert "3 architectures" in machine.message
+
+
+@pytest.mark.parametrize(
+    ("budget", "value", "seconds", "message"),
+    [
+        (Budget(trials=9, target_reward=0.9), 0.95, 1.0, "target reward 0.9"),
+        (Budget(trials=9, trainer_hours=1.0), 0.1, 3600.0, "1 trainer hours"),
+        (Budget(trials=9, duration=10.0), 0.1, 1.0, "10 s are over"),
+    ],
+)
+def test_whichever_budget_is_used_up_first_ends_the_search(budget: Budget, value: float, seconds: float, message: str) -> None:
+    machine = search(budget=budget)
+    draw(machine)
+    other = lease(machine)
+    records = settle(machine, value, at=11.0, seconds=seconds)
+    assert moves(records) == [SearchState.COMPLETED]
+    assert message in machine.message
+    assert [record.number for record in records if isinstance(record, TrialRequeued)] == [other]
+    assert machine.running == 0
+
+
+def test_a_raised_budget_lets_a_completed_search_go_on() -> None:
+    machine = search(budget=Budget(trials=4))
+    draw(machine)
+    for _ in range(4):
+        settle(machine)
+    assert machine.state is SearchState.COMPLETED
+    machine.change(smallest_spec(budget=Budget(trials=5), strategy=Reinforce(batch_size=4)), 2.0)
+    assert machine.state is SearchState.RUNNING
+    assert machine.wanted_batch() is not None
+
+
+def fail(machine: Search, kind: FailureKind) -> object:
+    return machine.fail(lease(machine), "o", Failure(kind, "why"), 1.0, 1.0)[1]
+
+
+def test_loss_model_failure_and_timeout_have_budgets_of_their_own() -> None:
+    settings = TrialSettings(retries=Retries(lost=2, model_failure=1, timeout=1), failure_reward=-1.0)
+    machine = search(trial=settings)
+    draw(machine)
+    kinds = [FailureKind.LEASE_EXPIRED, FailureKind.NOT_FINITE, FailureKind.TIMED_OUT, FailureKind.LEASE_EXPIRED]
+    for kind in kinds:
+        assert isinstance(fail(machine, kind), TrialRequeued)
+    given_up = fail(machine, FailureKind.NOT_FINITE)
+    assert isinstance(given_up, TrialSettled)
+    assert (given_up.number, given_up.state, given_up.reward) == (0, TrialState.FAILED, -1.0)
+    assert (machine.failed, machine.lost) == (1, 0)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.LEASE_EXPIRED, FailureKind.TIMED_OUT])
+def test_only_a_model_failure_earns_the_failure_reward(kind: FailureKind) -> None:
+    machine = search(trial=TrialSettings(retries=Retries(lost=0, timeout=0), failure_reward=-1.0))
+    draw(machine)
+    given_up = fail(machine, kind)
+    assert isinstance(given_up, TrialSettled)
+    assert given_up.reward is None
+    assert (machine.failed, machine.lost) == (0, 1)
+
+
+def test_a_lease_handed_back_in_order_costs_nothing_however_often() -> None:
+    machine = search(trial=TrialSettings(retries=Retries(lost=0, model_failure=0, timeout=0)))
+    draw(machine)
+    for _ in range(20):
+        assert isinstance(fail(machine, FailureKind.RETURNED), TrialRequeued)
+
+
+def test_a_batch_is_ready_when_all_of_it_is_settled_and_a_lost_trial_shrinks_it() -> None:
+    machine = search(trial=TrialSettings(retries=Retries(lost=0)))
+    draw(machine)
+    fail(machine, FailureKind.LEASE_EXPIRED)
+    for _ in range(2):
+        settle(machine)
+    assert not machine.ready
+    settle(machine, 0.7)
+    [group] = machine.ready
+    assert [(trial.number, trial.reward) for trial in group] == [(0, None), (1, 0.5), (2, 0.5), (3, 0.7)]
+
+
+def test_arrival_takes_the_first_to_settle_whatever_their_batch() -> None:
+    machine = search(strategy=Reinforce(batch_size=2, batching=Batching.ARRIVAL), parallelism=8)
+    draw(machine)
+    numbers = [lease(machine), lease(machine)]
+    draw(machine)
+    late = lease(machine)
+    machine.measure(late, "o", measured(0.1), 1.0)
+    machine.measure(numbers[1], "o", measured(0.2), 1.0)
+    assert [trial.number for trial in machine.ready[0]] == [late, numbers[1]]
+
+
+def test_suspending_hands_leases_back_in_the_order_of_their_numbers() -> None:
+    machine = search()
+    draw(machine)
+    for _ in range(3):
+        lease(machine)
+    records = machine.suspend(1.0)
+    assert moves(list(records)) == [SearchState.SUSPENDED]
+    assert machine.available == 0
+    machine.resume(2.0)
+    assert [lease(machine) for _ in range(4)] == [0, 1, 2, 3]
+
+
+def test_time_spent_suspended_does_not_count() -> None:
+    machine = search()
+    machine.suspend(10.0)
+    machine.resume(100.0)
+    assert machine.running_seconds(105.0) == 15.0
+
+
+@pytest.mark.parametrize("wish", [Search.suspend, Search.resume])
+def test_an_ended_search_is_neither_suspended_nor_resumed(wish: Callable[[Search, float], object]) -> None:
+    machine = search()
+    machine.cancel(1.0)
+    assert machine.cancel(2.0) == []
+    with pytest.raises(ConflictError, match="cancelled"):
+        wish(machine, 2.0)
+
+
+def test_the_best_trial_is_the_first_of_the_best_and_the_average_moves() -> None:
+    machine = search(budget=Budget(trials=100), strategy=Reinforce(batch_size=8))
+    draw(machine)
+    for value in (0.2, 0.8, 0.8):
+        settle(machine, value)
+    assert machine.best == (1, 0.8)
+    # 0.2, then 0.95 * 0.2 + 0.05 * 0.8 = 0.23, then 0.95 * 0.23 + 0.05 * 0.8 = 0.2585
+    assert machine.average_reward == pytest.approx(0.2585)
