@@ -14,7 +14,7 @@ _LONGEST_SILENCE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class PlainLines:
-    """What was last said; a line is due after a share of the budget, or after some seconds if anything has settled."""
+    """What was last said; a line is due after a share of the budget, after some seconds if anything has settled, and last."""
 
     settled: int = 0
     at: float = float("-inf")
@@ -23,6 +23,8 @@ class PlainLines:
         """Return whether a line is worth saying at `now`, in seconds of any clock."""
         progress = progress_of(search)
         news = progress.settled - self.settled
+        if search.state != SearchState.SEARCH_STATE_RUNNING:
+            return news > 0
         share = max(progress.trials // _LINES_PER_SEARCH, 1)
         enough = news >= share and now - self.at >= 1.0
         return enough or (news > 0 and now - self.at >= _LONGEST_SILENCE_SECONDS)

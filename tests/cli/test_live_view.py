@@ -169,3 +169,10 @@ def test_plain_lines_come_after_a_share_of_the_budget_or_after_five_seconds() ->
 
 def test_the_first_trial_is_told_at_once() -> None:
     assert PlainLines().due(search_message(settled=1, trials=12_800), now=0)
+
+
+def test_the_last_line_is_always_told() -> None:
+    lines = PlainLines().said(search_message(settled=199), now=100)
+    ended = search_message(settled=200, state=SearchState.SEARCH_STATE_COMPLETED)
+    assert lines.due(ended, now=100.1)
+    assert not lines.said(ended, now=100.1).due(ended, now=1000)

@@ -15,8 +15,9 @@ from nasfleet_cli.words import word
 @target_options
 def suspend(search: str, target: Target, namespace: str) -> None:
     """Take all work on SEARCH back until it is resumed; nothing is lost."""
+    name = str(search_name(search, namespace))
     with connected(target) as client:
-        _say(client.suspend_search(str(search_name(search, namespace))))
+        _say(client.suspend_search(name))
 
 
 @click.command("resume")
@@ -25,8 +26,9 @@ def suspend(search: str, target: Target, namespace: str) -> None:
 @target_options
 def resume(search: str, target: Target, namespace: str) -> None:
     """Go on with a suspended SEARCH."""
+    name = str(search_name(search, namespace))
     with connected(target) as client:
-        _say(client.resume_search(str(search_name(search, namespace))))
+        _say(client.resume_search(name))
 
 
 @click.command("cancel")
@@ -35,8 +37,9 @@ def resume(search: str, target: Target, namespace: str) -> None:
 @target_options
 def cancel(search: str, target: Target, namespace: str) -> None:
     """End SEARCH for good; its results stay."""
+    name = str(search_name(search, namespace))
     with connected(target) as client:
-        _say(client.cancel_search(str(search_name(search, namespace))))
+        _say(client.cancel_search(name))
 
 
 @click.command("delete")
