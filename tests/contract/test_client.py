@@ -59,11 +59,12 @@ class Searches(search_pb2_grpc.SearchServiceServicer):
 
 
 class Results(results_pb2_grpc.ResultsServiceServicer):
-    """Six trials; the stream of them breaks `breaks` times after every second one."""
+    """Six trials; the stream of them breaks `breaks` times, after every second one, or pauses until its reader leaves."""
 
     def __init__(self) -> None:
         self.requests: list[results_pb2.ListTrialsRequest] = []
         self.breaks = 0
+        self.pauses = False
         self.left = threading.Event()
 
     def ListTrials(self, request: results_pb2.ListTrialsRequest, context: Context) -> results_pb2.ListTrialsResponse:
@@ -81,6 +82,8 @@ class Results(results_pb2_grpc.ResultsServiceServicer):
         context.add_callback(self.left.set)
         for cursor in range(request.cursor + 1, 7):
             yield results_pb2.WatchTrialsResponse(trial=Trial(number=cursor), cursor=cursor)
+            if self.pauses:
+                self.left.wait(30)
             if cursor % 2 == 0 and self.breaks:
                 self.breaks -= 1
                 context.abort(grpc.StatusCode.UNAVAILABLE, "the store is full")
@@ -182,6 +185,7 @@ def test_watch_gives_up_when_nothing_came_for_the_timeout(address: str, results:
 
 
 def test_watch_that_is_left_is_ended_at_the_controller(client: Client, results: Results) -> None:
+    results.pauses = True
     trials = client.watch_trials(NAME)
     assert [cursor for _, cursor in islice(trials, 1)] == [1]
     trials.close()  # type: ignore[attr-defined]  # a generator, which callers need not know

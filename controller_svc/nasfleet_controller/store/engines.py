@@ -75,7 +75,6 @@ def _set_up(engine: Engine, begin: str, *pragmas: str) -> None:
     """Have every connection of a SQLite engine say these; by itself the driver would begin no transaction before DDL."""
 
     def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
