@@ -97,7 +97,7 @@ class Program:
     def ended(self) -> ProgramEndedError:
         """Return the error that says how it ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_SECONDS)
+            self.wait(STOP_SECONDS)
         lines = self._last_lines()
         if self.exit_code == _USAGE_EXIT_CODE and lines:
             return ProgramEndedError(lines[-1])
@@ -112,6 +112,10 @@ class Program:
             log.seek(self._log_start)
             return log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
 
+    def wait(self, seconds: float) -> None:
+        """Wait until it has ended, or raise subprocess.TimeoutExpired."""
+        self._process.wait(seconds)
+
     def ask_to_stop(self) -> None:
         """Close its pipe: it hands back what it holds and ends."""
         assert self._process.stdin is not None
@@ -122,7 +126,7 @@ class Program:
         """Ask it to stop, and kill it if it has not ended after so long, or if waiting is interrupted."""
         self.ask_to_stop()
         try:
-            self._process.wait(seconds)
+            self.wait(seconds)
         except subprocess.TimeoutExpired:
             pass
         finally:

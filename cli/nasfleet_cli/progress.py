@@ -33,7 +33,7 @@ def progress_of(search: Search) -> Progress:
     return Progress(
         settled=settled,
         trials=budget.trials,
-        fraction=min(max(used / limit for used, limit, _ in uses if limit > 0), 1.0),
+        fraction=min(max((used / limit for used, limit, _ in uses if limit > 0), default=0.0), 1.0),
         trials_per_second=trials_per_second,
         seconds_left=min(lefts, default=None),
     )

@@ -8,8 +8,10 @@ from nasfleet.errors import InvalidInputError
 from nasfleet_cli.extras import needing
 
 
-def check_trainable(spec: SearchSpec, data_dir: Path | None) -> None:
+def check_trainable(spec: SearchSpec, data_dir: Path | None, device: str) -> None:
     """Raise NasfleetError if trainers of this machine could not train for the search; the message says what is missing."""
+    if device == "cuda":
+        _check_gpu()
     task, space = spec.task, spec.search_space.space
     if isinstance(task, ImageClassification):
         _check_images(task, space, data_dir, spec.seed)
@@ -17,6 +19,12 @@ def check_trainable(spec: SearchSpec, data_dir: Path | None) -> None:
         _check_table(task, data_dir)
     elif isinstance(task, PluginTask):
         _check_importable(task.object)
+
+
+def _check_gpu() -> None:
+    with needing("trainer"):
+        from nasfleet_trainer.device import find_device
+    find_device("cuda")
 
 
 def _check_images(

@@ -25,7 +25,7 @@ _REWARD_STYLE = "bright_black"
 _AXIS_COLUMNS = 9
 _FIXED_ROWS = 12  # all but the chart and the trainers
 _CHART_ROWS = range(3, 13)  # fewest to most
-_STATE_STYLES = {
+STATE_STYLES = {
     SearchState.SEARCH_STATE_RUNNING: "bold green",
     SearchState.SEARCH_STATE_SUSPENDED: "bold yellow",
     SearchState.SEARCH_STATE_COMPLETED: "bold cyan",
@@ -44,6 +44,8 @@ def render(state: ViewState, rows: int = 40) -> RenderableType:
         parts += [_trainers(state.trainers, trainer_rows), Text()]
     if state.recent:
         parts.append(_recent(state.recent))
+    if state.search.message:
+        parts.append(Text(state.search.message, style="yellow", no_wrap=True, overflow="ellipsis"))
     parts += [Text(notice, style="yellow", no_wrap=True, overflow="ellipsis") for notice in state.notices]
     if state.hint:
         parts.append(Text(state.hint, style="dim", no_wrap=True, overflow="ellipsis"))
@@ -52,7 +54,7 @@ def render(state: ViewState, rows: int = 40) -> RenderableType:
 
 def _headline(search: Search) -> RenderableType:
     progress = progress_of(search)
-    state = Text(word(SearchState.Name(search.state), "SEARCH_STATE_"), style=_STATE_STYLES.get(search.state, ""))
+    state = Text(word(SearchState.Name(search.state), "SEARCH_STATE_"), style=STATE_STYLES.get(search.state, ""))
     left = Text(
         f"{progress.settled:,}/{progress.trials:,}  {progress.fraction:.0%}  {figures.rate(progress.trials_per_second)}"
     )
@@ -83,7 +85,7 @@ def _figures(search: Search) -> Text:
     unsuccessful = [(counts.failed, "failed"), (counts.lost, "lost")]
     line.append("".join(f"  {number:,} {name}" for number, name in unsuccessful if number), style="red")
     if not line:
-        line.append(search.message or "waiting for the first reward", style="dim")
+        line.append("waiting for the first reward", style="dim")
     return line
 
 

@@ -31,12 +31,16 @@ class PlainScreen:
     def __init__(self) -> None:
         self._lines = PlainLines()
         self._noticed = 0
+        self._message = ""
 
     def show(self, state: ViewState) -> None:
         """Write a line if one is due, and what is new besides trials."""
         for notice in state.notices[len(state.notices) - (state.noticed - self._noticed) :]:
             click.echo(notice)
         self._noticed = state.noticed
+        if state.search.message not in {"", self._message}:
+            click.echo(state.search.message)
+        self._message = state.search.message
         now = time.monotonic()
         if self._lines.due(state.search, now):
             click.echo(line(state))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from nasfleet.client import Client
-from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError
+from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
 from nasfleet_cli.processes import Serving, start_controller
 
 DEFAULT_STATE = Path("nasfleet-state")
@@ -84,11 +84,12 @@ def answers(address: str) -> bool:
 
 
 @contextlib.contextmanager
-def connected(target: Target) -> Iterator[Client]:
-    """Yield a client of the target's controller; without one that serves, of one that is started for so long.
+def connected(target: Target, *, may_start: bool = True) -> Iterator[Client]:
+    """Yield a client of the target's controller; if none serves, of one that is started for so long, where that may be.
 
     Raises:
         NotFoundError: if the state directory holds no searches.
+        UnavailableError: if none serves and none may be started.
         NasfleetError: if no controller answers or can be started.
     """
     if target.controller:
@@ -103,6 +104,10 @@ def connected(target: Target) -> Iterator[Client]:
     if not target.state.is_dir():
         raise NotFoundError(
             f"{target.state} holds no searches: start one with nasfleet run FILE, or give --state or --controller"
+        )
+    if not may_start:
+        raise UnavailableError(
+            f"no controller serves {target.state}, so no search runs there: go on with one by nasfleet run FILE"
         )
     program, serving = start_controller(target.state)
     try:

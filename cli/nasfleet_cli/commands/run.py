@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +17,16 @@ from nasfleet.v1.search_pb2 import Search, SearchState
 from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.documents import read_document
 from nasfleet_cli.following import follow
+from nasfleet_cli.interrupts import INTERRUPTED_EXIT_CODE, interrupts
 from nasfleet_cli.processes import Program, Trainers, start_controller
 from nasfleet_cli.readiness import check_trainable
+from nasfleet_cli.rendering import STATE_STYLES
 from nasfleet_cli.screens import screen
 from nasfleet_cli.summary import show_summary
 from nasfleet_cli.target import Target, answers, serving_at, target_options
 from nasfleet_cli.view_state import ViewState
 from nasfleet_cli.words import word
 
-INTERRUPTED_EXIT_CODE = 130  # what a shell gives for Ctrl-C
 SUSPENDED_EXIT_CODE = 1
 MOST_TRAINERS = 256
 CALL_SECONDS = 60.0  # a controller that has just begun may have a policy to load
@@ -74,18 +74,20 @@ def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | No
     wishes = Wishes(trainers, data_dir, device, plain)
     console = uncut_console()
     if trainers != 0 and not (target.controller and trainers is None):
-        check_trainable(document.spec, data_dir)
-    with _interrupts(), contextlib.ExitStack() as stack:
+        check_trainable(document.spec, data_dir, device)
+    with interrupts(), contextlib.ExitStack() as stack:
         controller = _controller(console, target, stack)
         client = stack.enter_context(Client(controller.address, timeout=CALL_SECONDS))
         search = _ensured(console, client, document)
         if search.state in {SearchState.SEARCH_STATE_COMPLETED, SearchState.SEARCH_STATE_CANCELLED}:
-            _say_ended(console, search, file)
-            show_summary(console, client, search, target)
-            return
-        state = _followed(console, client, search, controller, target, wishes)
-        show_summary(console, client, state.search, target)
-    _finish(console, state.search)
+            _say_state(console, search)
+            _say_how_to_go_on(console, search, file)
+        else:
+            search = _followed(console, client, search, controller, target, wishes).search
+            _say_state(console, search)
+        show_summary(console, client, search, target)
+    if search.state == SearchState.SEARCH_STATE_SUSPENDED:  # by somebody else, or by an error of its strategy
+        raise SystemExit(SUSPENDED_EXIT_CODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +146,21 @@ def _followed(
         with screen(Console(), plain=wishes.plain) as shown:
             return follow(client, ViewState(search=search, hint=hint), shown, upkeep=upkeep, stop_if_suspended=True)
     except KeyboardInterrupt:
-        console.print("suspending...", style="yellow")
-        client.suspend_search(search.name)
-        trainers.stop()
-        console.print(f"search {name} is suspended; the same command resumes it", style="yellow")
+        _suspend(console, client, search)
         raise SystemExit(INTERRUPTED_EXIT_CODE) from None
     finally:
         trainers.stop()
 
 
+def _suspend(console: Console, client: Client, search: Search) -> None:
+    console.print("suspending...", style="yellow")
+    with contextlib.suppress(ConflictError):  # it has ended meanwhile
+        client.suspend_search(search.name)
+    _say_state(console, client.get_search(search.name))
+
+
 def _trainers(search: Search, controller: Controller, target: Target, wishes: Wishes) -> Trainers:
-    cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = wishes.trainers
     if count is None:
         count = 0 if controller.program is None else min(cores, search.spec.parallelism)
@@ -165,27 +171,14 @@ def _trainers(search: Search, controller: Controller, target: Target, wishes: Wi
     return Trainers([arguments] * count, target.state / "logs")
 
 
-@contextlib.contextmanager
-def _interrupts() -> Iterator[None]:
-    """Take a request to end, or a terminal that is closed, for Ctrl-C."""
-    names = [name for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
-
-
-def _say_ended(console: Console, search: Search, file: Path) -> None:
+def _say_state(console: Console, search: Search) -> None:
     state = word(SearchState.Name(search.state), "SEARCH_STATE_")
     reason = f": {search.message}" if search.message and search.message != state else ""
-    console.print(f"search {SearchName.parse(search.name).search_id} is {state}{reason}", style="bold cyan")
+    resume = "; the same command resumes it" if search.state == SearchState.SEARCH_STATE_SUSPENDED else ""
+    name = SearchName.parse(search.name).search_id
+    console.print(f"search {name} is {state}{reason}{resume}", style=STATE_STYLES.get(search.state, ""))
+
+
+def _say_how_to_go_on(console: Console, search: Search, file: Path) -> None:
     more = "raise spec.budget.trials to go on, or " if search.state == SearchState.SEARCH_STATE_COMPLETED else ""
     console.print(f"In {file}, {more}change metadata.name to start a new search.")
-
-
-def _finish(console: Console, search: Search) -> None:
-    if search.state == SearchState.SEARCH_STATE_SUSPENDED:
-        console.print(f"\nsearch suspended: {search.message}; the same command resumes it", style="yellow")
-        raise SystemExit(SUSPENDED_EXIT_CODE)

@@ -6,6 +6,7 @@ from rich.console import Console
 from nasfleet_cli.addressing import search_name, short
 from nasfleet_cli.commands.get import namespace_option, only_search
 from nasfleet_cli.following import follow
+from nasfleet_cli.interrupts import INTERRUPTED_EXIT_CODE
 from nasfleet_cli.screens import screen
 from nasfleet_cli.target import Target, connected, target_options
 from nasfleet_cli.view_state import ViewState
@@ -19,9 +20,12 @@ from nasfleet_cli.view_state import ViewState
 def watch(search: str | None, target: Target, namespace: str, *, plain: bool) -> None:
     """Show how SEARCH goes until it has ended; Ctrl-C ends the watching, not the search."""
     console = Console()
-    with connected(target) as client:
+    with connected(target, may_start=False) as client:
         name = search_name(search, namespace) if search else only_search(client, namespace)
         found = client.get_search(str(name))
         hint = f"Ctrl-C ends the watching, not the search · nasfleet suspend {short(found.name)}{target.options}"
-        with screen(console, plain=plain) as shown:
-            follow(client, ViewState(search=found, hint=hint), shown)
+        try:
+            with screen(console, plain=plain) as shown:
+                follow(client, ViewState(search=found, hint=hint), shown)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED_EXIT_CODE) from None
