@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nasfleet_testing.pages import ROOT, pages, script
+from nasfleet_testing.pages import ROOT, blocks, pages, script
 
 NEEDED = ["Makefile", "examples"]
 
@@ -21,7 +21,10 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if "\n$ " in script(page)], ids=lambda page: page.stem)
+PAGES = [page for page in pages() if any(block.language == "console" for block in blocks(page))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_command_of_the_page_succeeds(page: Path, copy: Path) -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "120"}
     with (copy / "output").open("w+b") as output:
