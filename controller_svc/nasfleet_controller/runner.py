@@ -64,6 +64,7 @@ class Runner:
         self._thoughts: set[asyncio.Task[None]] = set()
         self._minds: dict[int, Mind] = {}
         self._state: ControllerState | None = None
+        self._refusal: UnavailableError | None = None
         self._inbox: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
         self._change_count = 0
@@ -103,6 +104,8 @@ class Runner:
         Raises:
             NasfleetError: the command's own, which has then changed nothing; UnavailableError if the commit failed.
         """
+        if self._refusal is not None:
+            raise self._refusal
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._inbox.append((command, done))
         self._wake.set()
@@ -132,6 +135,7 @@ class Runner:
         }
         searches = [new_search(found) for found in snapshot.searches]
         self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, this_moment())
+        self._refusal = None
         self._observer.loaded(snapshot)
         self._notify()
 
@@ -144,8 +148,10 @@ class Runner:
             self._think()
             await self._commit(results)
             if not self._inbox:
+                # Not wait_for: until Python 3.12 that may swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await self._wake.wait()
 
     async def _commit(self, results: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
         """Make durable what happened, then let everybody know."""
@@ -153,10 +159,10 @@ class Runner:
             began = time.perf_counter()
             try:
                 await asyncio.to_thread(self._store.commit, records)
-            except UnavailableError as error:
+            except (UnavailableError, asyncio.CancelledError) as error:
                 for done, _ in results:
                     if not done.done():
-                        done.set_exception(error)
+                        done.set_exception(UnavailableError(str(error) or "the controller is shutting down"))
                 raise
             self._observer.committed(records, time.perf_counter() - began)
             self._notify()
@@ -178,7 +184,7 @@ class Runner:
         for _, done in waiting:
             if not done.done():
                 done.set_exception(error)
-        state, self._state = self._state, None
+        state, self._state, self._refusal = self._state, None, error
         if state is not None:
             state.close(error)
 

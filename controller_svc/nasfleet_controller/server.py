@@ -7,9 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import filelock
 import grpc
@@ -80,20 +79,36 @@ async def serve(config: ControllerConfig) -> None:
         raise InvalidInputError(f"protobuf runs on {api_implementation.Type()!r}, many times slower: install its binary wheel")
     with held(config.state), Store(config.store_url) as store:
         metrics = ControllerMetrics()
-        runner = Runner(store, metrics)
-        metrics.registry.register(StateCollector(runner))
-        server = grpc.aio.server(options=OPTIONS)
-        on_ready = _add_services(server, runner, store)
-        address = _listen(server, config.listen)
-        await server.start()
-        metrics_address = metrics.serve(config.metrics) if config.metrics else ""
-        announcement = config.state / "controller.json"
-        try:
-            _announce(announcement, str(address), str(metrics_address))
-            await _run_until_stopped(runner.run(on_ready), exit_with_parent=config.exit_with_parent)
-        finally:
-            announcement.unlink(missing_ok=True)
-            await server.stop(STOP_SECONDS)
+        async with serving(store, metrics, config.listen) as (running, address):
+            metrics_address = metrics.serve(config.metrics) if config.metrics else ""
+            announcement = config.state / "controller.json"
+            try:
+                _announce(announcement, str(address), str(metrics_address))
+                await _wait_until_stopped(running, exit_with_parent=config.exit_with_parent)
+            finally:
+                announcement.unlink(missing_ok=True)
+    log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    store: Store, metrics: ControllerMetrics, listen: Address
+) -> AsyncIterator[tuple[asyncio.Task[None], Address]]:
+    """Serve a store while the context lasts; give the runner's task, which ends only by an error, and the address."""
+    runner = Runner(store, metrics)
+    metrics.registry.register(StateCollector(runner))
+    server = grpc.aio.server(options=OPTIONS)
+    on_ready = _add_services(server, runner, store)
+    address = _listen(server, listen)
+    await server.start()
+    running = asyncio.create_task(runner.run(on_ready), name="runner")
+    try:
+        yield running, address
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await server.stop(STOP_SECONDS)
 
 
 def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> Callable[[bool], None]:
@@ -133,8 +148,8 @@ def _announce(file: Path, address: str, metrics: str) -> None:
     log.info("serving", address=address, metrics=metrics)
 
 
-async def _run_until_stopped(running: Coroutine[Any, Any, None], *, exit_with_parent: bool) -> None:
-    """Run until a signal comes, the parent is gone or the runner itself fails."""
+async def _wait_until_stopped(running: asyncio.Task[None], *, exit_with_parent: bool) -> None:
+    """Wait until a signal comes, the parent is gone or the runner itself fails."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -143,14 +158,9 @@ async def _run_until_stopped(running: Coroutine[Any, Any, None], *, exit_with_pa
     if exit_with_parent:
         watcher = threading.Thread(target=_wait_for_parent, args=(loop, stop), daemon=True, name="parent")
         watcher.start()
-    runner = asyncio.create_task(running, name="runner")
     stopped = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({runner, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    runner.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await runner
-    log.info("stopped")
 
 
 def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

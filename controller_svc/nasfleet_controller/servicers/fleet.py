@@ -1,12 +1,13 @@
 """FleetService: the streams of the trainers, translated to and from the runner's words."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.codec import epoch_from_proto, failure_from_proto, measurement_from_proto, spec_to_proto
-from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError
+from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, UnavailableError
 from nasfleet.measurement import Failure, FailureKind, Measurement
 from nasfleet.names import TrialName
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc
@@ -48,7 +49,8 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
                 yield _orders_to_proto(orders)
         finally:
             listening.cancel()
-            await self._runner.submit(lambda: self._runner.state.disconnect(connection))
+            with contextlib.suppress(UnavailableError):  # then it is forgotten anyway
+                await self._runner.submit(lambda: self._runner.state.disconnect(connection))
 
     @translating
     async def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Context) -> fleet_pb2.GetFleetResponse:
