@@ -20,6 +20,10 @@ from nasfleet_cli.translation import translated
 class Commands(click.Group):
     """All commands; what users did wrong in any of them is told in one way."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own signature
+        """Return the commands in the order in which people meet them."""
+        return list(self.commands)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         with translated():

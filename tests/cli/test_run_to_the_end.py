@@ -229,7 +229,7 @@ def test_ctrl_c_in_the_live_view_suspends_and_the_same_command_resumes(tmp_path:
 
 
 def test_nothing_is_left_if_the_command_is_killed_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    search_file(tmp_path, trials=15, epoch_seconds=0.1)
+    search_file(tmp_path, trials=15, epoch_seconds=0.1, more="  trial: {leaseSeconds: 2}\n")
     terminal = Terminal.run(tmp_path, "run", "tiny.yaml", "--trainers", "2")
     terminal.read_until(r"[3-9]/15")
     started = descendants(terminal.process_id)

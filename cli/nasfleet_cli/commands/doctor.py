@@ -19,7 +19,10 @@ FAILED_EXIT_CODE = 1
 )
 @target_options
 def doctor(target: Target, *, data_dir: Path | None) -> None:
-    """Check this machine; the exit code is 1 if something is missing that searches need."""
+    """Check what is missing on this machine.
+
+    The exit code is 1 if it is something that searches need.
+    """
     console = uncut_console()
     failed = False
     for check in CHECKS:

@@ -24,7 +24,10 @@ _FORMATS = {
 @namespace_option
 @target_options
 def export(trial: str, target: Target, search: str | None, namespace: str, *, form: str, output: Path | None) -> None:
-    """Write the network of TRIAL (SEARCH/NUMBER) as JSON, as a PyTorch module that needs torch alone, or as a drawing."""
+    """Write the network of TRIAL for use elsewhere.
+
+    TRIAL is SEARCH/NUMBER, as in digits/17. The forms are JSON, a PyTorch module that needs torch alone, and a drawing.
+    """
     name = trial_name(trial, search, namespace)
     with connected(target) as client:
         exported = client.export_architecture(str(name), _FORMATS[form])

@@ -14,7 +14,7 @@ from nasfleet_cli.words import word
 @namespace_option
 @target_options
 def suspend(search: str, target: Target, namespace: str) -> None:
-    """Take all work on SEARCH back until it is resumed; nothing is lost."""
+    """Take all work on SEARCH back; nothing is lost."""
     name = str(search_name(search, namespace))
     with connected(target) as client:
         _say(client.suspend_search(name))

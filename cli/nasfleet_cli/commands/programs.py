@@ -13,7 +13,7 @@ _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 @click.command("controller", context_settings=_PASS_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def controller(arguments: tuple[str, ...]) -> None:
-    """Serve searches to trainers and to people (options: nasfleet controller --help)."""
+    """Serve searches to trainers and to people."""
     with needing("controller"):
         from nasfleet_controller.__main__ import main
     _run("controller", main, arguments)
@@ -22,7 +22,7 @@ def controller(arguments: tuple[str, ...]) -> None:
 @click.command("trainer", context_settings=_PASS_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def trainer(arguments: tuple[str, ...]) -> None:
-    """Train child networks for a controller (options: nasfleet trainer --help)."""
+    """Train child networks for a controller."""
     with needing("trainer"):
         from nasfleet_trainer.__main__ import main
     _run("trainer", main, arguments)

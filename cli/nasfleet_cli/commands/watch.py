@@ -18,7 +18,10 @@ from nasfleet_cli.view_state import ViewState
 @namespace_option
 @target_options
 def watch(search: str | None, target: Target, namespace: str, *, plain: bool) -> None:
-    """Show how SEARCH goes until it has ended; Ctrl-C ends the watching, not the search."""
+    """Show how SEARCH goes until it has ended.
+
+    Ctrl-C ends the watching, not the search.
+    """
     console = Console()
     with connected(target, may_start=False) as client:
         name = search_name(search, namespace) if search else only_search(client, namespace)
