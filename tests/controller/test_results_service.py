@@ -8,11 +8,19 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from nasfleet.measurement import Failure, FailureKind
+from nasfleet.measurement import EpochMeasurement, Failure, FailureKind
 from nasfleet.v1 import results_pb2, results_pb2_grpc
 from nasfleet.v1.results_pb2 import ExportFormat
 from nasfleet.v1.trial_pb2 import Trial, TrialState
-from nasfleet_controller.records import AttemptEnded, AttemptStarted, SearchDeleted, SearchMoved, SearchState, TrialSettled
+from nasfleet_controller.records import (
+    AttemptEnded,
+    AttemptStarted,
+    EpochsMeasured,
+    SearchDeleted,
+    SearchMoved,
+    SearchState,
+    TrialSettled,
+)
 from nasfleet_controller.records import TrialState as StoredState
 from nasfleet_controller.servicers.results import ResultsServicer
 from nasfleet_controller.store.store import Store
@@ -108,6 +116,14 @@ async def test_one_trial_comes_with_its_curve_and_its_attempts(store: Store, stu
         (2, 0.5, False),
     ]
     assert [(one.fence, one.late, one.end_time.ToSeconds()) for one in trial.attempts] == [(1_000_000, False, 5)]
+
+
+async def test_a_child_in_training_shows_its_curve_so_far(store: Store, stub: Stub) -> None:
+    so_far = EpochMeasurement(1, 0.25, 0.5)
+    store.commit([AttemptStarted(7, 1, 0, "t", "i", 3.0), EpochsMeasured(7, 1, 0, (so_far,))])
+    trial = (await stub.GetTrial(results_pb2.GetTrialRequest(name=f"{PARENT}/trials/0"))).trial
+    assert [(epoch.epoch, epoch.value) for epoch in trial.epochs] == [(1, 0.25)]
+    assert not trial.HasField("measurement")
 
 
 async def test_failed_trial_says_why(store: Store, stub: Stub) -> None:

@@ -42,7 +42,7 @@ def logs(trial: str, target: Target, search: str | None, namespace: str, output:
 
 def _print(console: Console, trial: Trial) -> None:
     console.print(table(TRIALS, [trial]))
-    epochs = trial.measurement.epochs
+    epochs = trial.measurement.epochs or trial.epochs
     if len(epochs) >= _FEWEST_CHARTED:
         console.print()
         values = [epoch.value for epoch in epochs]

@@ -124,8 +124,8 @@ def trial_to_proto(trial: StoredTrial) -> Trial:
 def _details_to_proto(details: TrialDetails) -> Trial:
     message = trial_to_proto(details.trial)
     message.attempts.extend(_attempt_to_proto(attempt) for attempt in details.attempts)
-    if message.HasField("measurement"):
-        message.measurement.epochs.extend(epoch_to_proto(epoch) for epoch in details.curve)
+    measured = message.measurement if message.HasField("measurement") else message
+    measured.epochs.extend(epoch_to_proto(epoch) for epoch in details.curve)
     return message
 
 

@@ -441,6 +441,7 @@ class Trial(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    EPOCHS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """namespaces/{namespace}/searches/{search}/trials/{number}."""
     number: _builtins.int
@@ -489,6 +490,12 @@ class Trial(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it succeeded or was given up; absent before."""
 
+    @_builtins.property
+    def epochs(self) -> _containers.RepeatedCompositeFieldContainer[Global___EpochMeasurement]:
+        """The curve of the last attempt of a trial without a measurement: of a child in training or of one that failed. Filled by
+        GetTrial only.
+        """
+
     def __init__(
         self,
         *,
@@ -509,10 +516,11 @@ class Trial(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        epochs: _abc.Iterable[Global___EpochMeasurement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_failure", b"_failure", "_layers", b"_layers", "_measurement", b"_measurement", "_reward", b"_reward", "_start_time", b"_start_time", "create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "layers", b"layers", "measurement", b"measurement", "reward", b"reward", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_failure", b"_failure", "_layers", b"_layers", "_measurement", b"_measurement", "_reward", b"_reward", "_start_time", b"_start_time", "attempt_count", b"attempt_count", "attempts", b"attempts", "batch", b"batch", "canonical_hash", b"canonical_hash", "create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "layers", b"layers", "measurement", b"measurement", "name", b"name", "number", b"number", "policy_version", b"policy_version", "reward", b"reward", "start_time", b"start_time", "state", b"state", "tokens", b"tokens", "trainer", b"trainer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_failure", b"_failure", "_layers", b"_layers", "_measurement", b"_measurement", "_reward", b"_reward", "_start_time", b"_start_time", "attempt_count", b"attempt_count", "attempts", b"attempts", "batch", b"batch", "canonical_hash", b"canonical_hash", "create_time", b"create_time", "end_time", b"end_time", "epochs", b"epochs", "failure", b"failure", "layers", b"layers", "measurement", b"measurement", "name", b"name", "number", b"number", "policy_version", b"policy_version", "reward", b"reward", "start_time", b"start_time", "state", b"state", "tokens", b"tokens", "trainer", b"trainer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__end_time: _TypeAlias = _typing.Literal["end_time"]  # noqa: Y015
     _WhichOneofArgType__end_time: _TypeAlias = _typing.Literal["_end_time", b"_end_time"]  # noqa: Y015
