@@ -98,11 +98,19 @@ async def serving(
     runner = Runner(store, metrics)
     metrics.registry.register(StateCollector(runner))
     server = grpc.aio.server(options=OPTIONS)
-    on_ready = _add_services(server, runner, store)
+    tell_health = _add_services(server, runner, store)
+    begun = asyncio.Event()
+
+    def on_ready(ready: bool) -> None:  # noqa: FBT001 - the runner's callback
+        tell_health(ready)
+        begun.set()
+
     address = _listen(server, listen)
     await server.start()
     running = asyncio.create_task(runner.run(on_ready), name="runner")
+    running.add_done_callback(lambda _: begun.set())
     try:
+        await begun.wait()  # whoever is told the address finds the searches there
         yield running, address
     finally:
         running.cancel()
