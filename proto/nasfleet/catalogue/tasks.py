@@ -90,7 +90,7 @@ class ImageClassification(Block):
         source=_DENSENET_SOURCE,
     )
     whiten: bool = parameter(
-        "Whether images are whitened, as fitted on the training split.", default=True, source=_CHILD_SOURCE
+        "Whether each image is whitened, to mean 0 and variance 1 over its pixels.", default=True, source=_CHILD_SOURCE
     )
     flip: bool = parameter("Whether training images are mirrored at random.", default=True, source=_CHILD_SOURCE)
     upsample_size: int | None = parameter(

@@ -701,7 +701,9 @@ class ImageClassification(_message.Message):
     al. 2017 (DenseNet), section 4.2; Zoph & Le 2016 give none.
     """
     whiten: _builtins.bool
-    """Whether images are whitened, as fitted on the training split. Default true. Source: Zoph & Le 2016, section 4.1."""
+    """Whether each image is whitened, to mean 0 and variance 1 over its pixels. Default true. Source: Zoph & Le 2016,
+    section 4.1.
+    """
     flip: _builtins.bool
     """Whether training images are mirrored at random. Default true. Source: Zoph & Le 2016, section 4.1."""
     upsample_size: _builtins.int
