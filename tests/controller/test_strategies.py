@@ -133,7 +133,7 @@ def test_exhaustive_begins_at_once_in_a_space_that_nobody_can_go_through() -> No
 def test_exhaustive_refuses_a_space_that_grows() -> None:
     growing = SearchSpaceSection(space=ConvChain(layers=2), growth=Growth())
 
-    with pytest.raises(InvalidInputError, match=r"searchSpace\.growth is given: remove one of them"):
+    with pytest.raises(InvalidInputError, match=r"searchSpace\.growth is given with the exhaustive strategy"):
         strategy_for(Exhaustive(), growing)
 
 

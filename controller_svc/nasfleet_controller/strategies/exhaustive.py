@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from math import prod
 
 from nasfleet.catalogue import SearchSpaceSection
-from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.building import build_space
 from nasfleet_controller.strategies.strategy import Credit
 
@@ -12,13 +11,10 @@ from nasfleet_controller.strategies.strategy import Credit
 class ExhaustiveStrategy:
     """Trial n is the n-th token string, the last token counting fastest, so that a trial's number is all there is to resume.
 
-    Raises:
-        InvalidInputError: if the space grows.
+    The catalogue refuses it for a space that grows.
     """
 
     def __init__(self, space: SearchSpaceSection, batch_size: int) -> None:
-        if space.growth is not None:
-            raise InvalidInputError("exhaustive goes through one space, but searchSpace.growth is given: remove one of them")
         self._bounds = [decision.bound for decision in build_space(space).decisions for _ in range(decision.width)]
         self.batch_size = batch_size
         self.version = 0

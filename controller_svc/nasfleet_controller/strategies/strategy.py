@@ -93,11 +93,7 @@ class Strategy(Protocol):
 
 
 def build_strategy(spec: SearchSpec) -> Strategy:
-    """Return the strategy that a search asks for, at its beginning; torch is imported for `reinforce` only.
-
-    Raises:
-        InvalidInputError: if the strategy cannot search this space.
-    """
+    """Return the strategy that a search asks for, at its beginning; torch is imported for `reinforce` only."""
     match spec.strategy:
         case Reinforce():
             from nasfleet_controller.strategies.reinforce import build_reinforce

@@ -131,6 +131,9 @@ class SearchSpec(Block):
         if isinstance(self.task, Tabular) and self.search_space.growth is not None:
             fault = "is given with a tabular task, whose rows all have the same number of tokens"
             yield Problem(("searchSpace", "growth"), fault, "remove it, or use another task")
+        if isinstance(self.strategy, Exhaustive) and self.search_space.growth is not None:
+            fault = "is given with the exhaustive strategy, which goes through one space"
+            yield Problem(("searchSpace", "growth"), fault, "remove it, or use another strategy")
 
 
 class ApiVersion(Named):
