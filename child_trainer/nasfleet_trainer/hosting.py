@@ -9,7 +9,7 @@ from functools import partial
 
 import grpc
 import structlog
-from prometheus_client import REGISTRY, start_http_server
+from prometheus_client import REGISTRY, disable_created_metrics, start_http_server
 
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.errors import InvalidInputError
@@ -78,6 +78,7 @@ def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: 
 def _serve_metrics(config: Config) -> None:
     if not config.metrics_port:
         return
+    disable_created_metrics()  # they double the series and say what counters that begin at 0 say anyhow
     try:
         start_http_server(config.metrics_port, config.metrics_host)
     except OSError as error:

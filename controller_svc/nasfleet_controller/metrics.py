@@ -7,7 +7,7 @@ when it is deleted, and a while after it has ended.
 import time
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 from prometheus_client.metrics import MetricWrapperBase
 
 from nasfleet import PROTOCOL_VERSION, __version__
@@ -105,6 +105,7 @@ class ControllerMetrics:
         Raises:
             InvalidInputError: if the address cannot be had.
         """
+        disable_created_metrics()  # they double the series and say what counters that begin at 0 say anyhow
         try:
             server, _ = start_http_server(address.port, address.host, self.registry)
         except OSError as error:
