@@ -131,11 +131,11 @@ def test_images_are_read_once_for_all_children(tmp_path: Path) -> None:
 
 def kept(tmp_path: Path, weights: Weights, step_sizes: tuple[float, ...]) -> list[bool]:
     """Return whether the weights of each of several children, which learn as well as their step sizes let them, are kept."""
-    section = ImageClassification(**SMALL)
+    section = ImageClassification(**(SMALL | {"training_examples": 500}))
     task = ImageClassificationTask(section)
     uris = []
     for trial, step_size in enumerate(step_sizes):
-        task._section = ImageClassification(**(SMALL | {"learning_rate": step_size}))
+        task._section = ImageClassification(**(SMALL | {"learning_rate": step_size, "training_examples": 500}))
         run = child_run(section, trial=trial, weights=weights, artifacts_dir=tmp_path)
         uris.append(task.train(run, silent).weights_uri)
     return [uri is not None for uri in uris]
