@@ -18,6 +18,7 @@ from torch.optim import Adam
 from nasfleet.catalogue import Reinforce
 from nasfleet_controller.strategies.checkpoint import Progress, read_checkpoint, write_checkpoint
 from nasfleet_controller.strategies.depths import Decisions
+from nasfleet_controller.strategies.heads import Scores
 from nasfleet_controller.strategies.losses import ppo_loss, reinforce_loss
 from nasfleet_controller.strategies.policy import Policy
 from nasfleet_controller.strategies.strategy import Credit, Update
@@ -90,26 +91,26 @@ class Learner:
     def _pass(self, parts: Sequence["_Part"], old_log_probs: Sequence[Tensor] | None = None) -> "_Pass":
         """Take one step of gradient descent: plain, or clipped where log-probabilities of an earlier pass are given."""
         scores = [self._policy.score(part.decisions, part.tokens) for part in parts]
-        entropy_weight = self._section.entropy_weight
-        if old_log_probs is None:
-            losses = [
-                reinforce_loss(*score, part.advantages, entropy_weight=entropy_weight)
-                for part, score in zip(parts, scores, strict=True)
-            ]
-        else:
-            losses = [
-                ppo_loss(log_probs, old, entropies, part.advantages, clip=self._section.ppo_clip, entropy_weight=entropy_weight)
-                for part, (log_probs, entropies), old in zip(parts, scores, old_log_probs, strict=True)
-            ]
+        olds: Sequence[Tensor | None] = old_log_probs or [None] * len(parts)
+        loss = _weighted(parts, [self._loss(*each) for each in zip(parts, scores, olds, strict=True)])
         self._optimizer.zero_grad()
-        torch.autograd.backward(_weighted(parts, losses))
+        torch.autograd.backward(loss)
         norm = clip_grad_norm_(self._policy.parameters(), self._section.gradient_clip or math.inf)
         self._optimizer.step()
-        entropies = [entropies.detach() for _, entropies in scores]
-        entropy = _weighted(
-            parts, [sums.sum(dim=1).mean() / len(p.decisions) for p, sums in zip(parts, entropies, strict=True)]
-        )
-        return _Pass([log_probs.detach() for log_probs, _ in scores], float(entropy), float(norm))
+        per_decision = [
+            entropies.detach().sum(dim=1).mean() / len(part.decisions)
+            for part, (_, entropies) in zip(parts, scores, strict=True)
+        ]
+        log_probs = [log_probs.detach() for log_probs, _ in scores]
+        return _Pass(log_probs, float(_weighted(parts, per_decision)), float(norm))
+
+    def _loss(self, part: "_Part", score: Scores, old_log_probs: Tensor | None) -> Tensor:
+        log_probs, entropies = score
+        weight = self._section.entropy_weight
+        if old_log_probs is None:
+            return reinforce_loss(log_probs, entropies, part.advantages, entropy_weight=weight)
+        clip = self._section.ppo_clip
+        return ppo_loss(log_probs, old_log_probs, entropies, part.advantages, clip=clip, entropy_weight=weight)
 
 
 @dataclass(frozen=True, slots=True)
