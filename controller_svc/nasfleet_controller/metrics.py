@@ -65,7 +65,7 @@ class SearchMetrics:
         self.epoch_seconds = histogram("epoch_seconds", "Wall time of epochs.", TRIAL_SECONDS)
         self.baseline = gauge("baseline_reward", "Baseline after the last update.")
         self.batch_reward = gauge("batch_reward", "Mean reward of the last batch.")
-        self.entropy = gauge("entropy_nats", "Entropy of a proposal before the last update.")
+        self.entropy = gauge("entropy_nats", "Mean entropy of a decision under the policy, before the last update.")
         self.gradient_norm = gauge("gradient_norm", "Norm of the last gradient, before clipping.")
         self.staleness = gauge("staleness_updates", "Updates between the last batch's proposal and its own.")
 
