@@ -13,7 +13,15 @@ from nasfleet.catalogue import SearchSpec
 from nasfleet.errors import UnavailableError
 from nasfleet.measurement import Failure, FailureKind
 from nasfleet.names import SearchName
-from nasfleet_controller.connection import Assignment, Connection, Outcome, OutcomeStatus, Report, StreamTakenOverError
+from nasfleet_controller.connection import (
+    Assignment,
+    Connection,
+    Orders,
+    Outcome,
+    OutcomeStatus,
+    Report,
+    StreamTakenOverError,
+)
 from nasfleet_controller.dispatcher import Demand, Dispatcher, Lease, TrainerProfile
 from nasfleet_controller.rate import Rate
 from nasfleet_controller.records import (
@@ -29,6 +37,7 @@ from nasfleet_controller.records import (
 from nasfleet_controller.search import Search
 
 REMEMBERED_OUTCOMES = 65_536
+EXPIRY_SECONDS = 0.25  # looking through all leases after every heartbeat would cost more than all the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class ControllerState:
         self.dispatcher = Dispatcher(last_fence)
         self.last_search_id = last_search_id
         self.connections: dict[str, Connection] = {}
+        self._with_orders: set[Connection] = set()
+        self._expiry_at = moment.now
         self.notices: dict[int, str] = {}
         self.rates: dict[int, Rate] = {search_id: Rate() for search_id in self.searches}
         self._outcomes: OrderedDict[int, str | None] = OrderedDict()
@@ -103,7 +114,7 @@ class ControllerState:
             )
         self.connections[profile.instance_id] = connection
         dropped, in_vain = self.dispatcher.connect(profile, held, moment.now)
-        connection.staged.stopped += in_vain
+        self._orders(connection).stopped += in_vain
         for lease in dropped:
             self._fail(lease, None, Failure(FailureKind.RETURNED, "the trainer no longer had it when it came back"), moment)
 
@@ -128,7 +139,7 @@ class ControllerState:
                 self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
         for outcome in report.outcomes:
             status = self._take_outcome(connection, outcome, moment)
-            connection.staged.acknowledged.append((outcome.outcome_id, status))
+            self._orders(connection).acknowledged.append((outcome.outcome_id, status))
 
     def knows_outcome_of(self, fence: int) -> bool:
         """Return whether an outcome with this fence can be judged without asking the store."""
@@ -146,29 +157,38 @@ class ControllerState:
         for trainer in found:
             trainer.draining = True
             if (connection := self.connections.get(trainer.profile.instance_id)) is not None:
-                connection.staged.drain = True
+                self._orders(connection).drain = True
         return sorted({trainer.profile.name for trainer in found})
 
     def advance(self, moment: Moment) -> None:
         """Do what is due: take back leases of silent trainers, end searches whose time is over, lease what waits."""
-        for lease in self.dispatcher.expired(moment.now):
-            silent = moment.now - self.dispatcher.trainers[lease.instance_id].heard_at
-            self._fail(
-                lease, None, Failure(FailureKind.LEASE_EXPIRED, f"nothing was heard of the trainer for {silent:.0f} s"), moment
-            )
+        if moment.now >= self._expiry_at:
+            self._expiry_at = moment.now + EXPIRY_SECONDS
+            self._expire(moment)
         for search in self.searches.values():
             self.keep(search.end_if_due(moment.at), moment)
         self._assign(moment)
 
     def publish(self) -> None:
         """Let the fleet know what was staged: it is durable now."""
-        for connection in self.connections.values():
-            connection.publish()
+        while self._with_orders:
+            self._with_orders.pop().publish()
 
     def close(self, error: UnavailableError) -> None:
         """End all streams; nothing that was staged is sent."""
         for connection in self.connections.values():
             connection.close(error)
+
+    def _expire(self, moment: Moment) -> None:
+        for lease in self.dispatcher.expired(moment.now):
+            silent = moment.now - self.dispatcher.trainers[lease.instance_id].heard_at
+            why = f"nothing was heard of the trainer for {silent:.0f} s"
+            self._fail(lease, None, Failure(FailureKind.LEASE_EXPIRED, why), moment)
+
+    def _orders(self, connection: Connection) -> Orders:
+        """Return what is staged for a trainer, to be added to."""
+        self._with_orders.add(connection)
+        return connection.staged
 
     def _assign(self, moment: Moment) -> None:
         demands = [
@@ -187,7 +207,9 @@ class ControllerState:
             trial = search.trial(number)
             seed = _child_seed(search.spec.seed, number)
             assignment = Assignment(lease.fence, search.name, number, trial.tokens, trial.layers, seed)
-            self.connections[placement.instance_id].assign(assignment, search.spec)
+            connection = self.connections[placement.instance_id]
+            connection.assign(assignment, search.spec)
+            self._with_orders.add(connection)
 
     def _take_outcome(self, connection: Connection, outcome: Outcome, moment: Moment) -> OutcomeStatus:
         lease = self.dispatcher.leases.get(outcome.fence)
@@ -217,7 +239,7 @@ class ControllerState:
         self.remember_outcome(ended.fence, ended.outcome_id)
         connection = self.connections.get(lease.instance_id)
         if ended.outcome_id is None and connection is not None:
-            connection.staged.stopped.append(ended.fence)
+            self._orders(connection).stopped.append(ended.fence)
         self.dispatcher.end(ended.fence, moment.now)
 
 
