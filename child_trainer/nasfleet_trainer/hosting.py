@@ -78,7 +78,8 @@ def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: 
 def _serve_metrics(config: Config) -> None:
     if not config.metrics_port:
         return
-    disable_created_metrics()  # they double the series and say what counters that begin at 0 say anyhow
+    # They double the series and say what counters that begin at 0 say anyhow.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client gives it no types
     try:
         start_http_server(config.metrics_port, config.metrics_host)
     except OSError as error:

@@ -105,7 +105,8 @@ class ControllerMetrics:
         Raises:
             InvalidInputError: if the address cannot be had.
         """
-        disable_created_metrics()  # they double the series and say what counters that begin at 0 say anyhow
+        # They double the series and say what counters that begin at 0 say anyhow.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client gives it no types
         try:
             server, _ = start_http_server(address.port, address.host, self.registry)
         except OSError as error:
