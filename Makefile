@@ -17,7 +17,7 @@ demo: $(INSTALLED)  ## A search over handwritten digits: two trainers, two hundr
 	$(BIN)/nasfleet run examples/digits.yaml
 
 test: $(INSTALLED)  ## Every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 format: $(INSTALLED)  ## Rewrite the code as the formatter and the linter want it
 	$(BIN)/ruff format
@@ -31,6 +31,8 @@ proto: $(INSTALLED)  ## Write the generated parts of the contract anew
 	  --mypy_out=quiet:proto --mypy_grpc_out=quiet:proto $(sort $(PROTOS) proto/nasfleet/v1/catalogue.proto)
 	$(BIN)/python -m nasfleet.catalogue.reference > docs/reference/search.md.part
 	mv docs/reference/search.md.part docs/reference/search.md
+	$(BIN)/python -m nasfleet_cli.reference > docs/reference/cli.md.part
+	mv docs/reference/cli.md.part docs/reference/cli.md
 
 check: $(INSTALLED)  ## Format, lint, types, import contracts, freshness of what is generated
 	$(BIN)/ruff format --check
