@@ -7,7 +7,6 @@ another one. Started by the agent only: `python -m nasfleet_trainer.slot --devic
 import argparse
 import faulthandler
 import json
-import math
 import os
 import queue
 import signal
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
-from nasfleet.measurement import EpochMeasurement, NotFiniteError
+from nasfleet.measurement import EpochMeasurement
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
 from nasfleet_trainer.failures import classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
@@ -64,13 +63,7 @@ class Reporter:
         self._wire = wire
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
-        """Send one epoch, and what only this process can know of the device.
-
-        Raises:
-            NotFiniteError: the value is not a finite number.
-        """
-        if not math.isfinite(epoch.value):
-            raise NotFiniteError(f"the figure of merit of epoch {epoch.epoch} is {epoch.value}")
+        """Send one epoch, and what only this process can know of the device."""
         self._wire.send(Kind.EPOCH, epoch_to_proto(epoch).SerializeToString())
         gauges: dict[str, float] = {}
         if examples is not None and epoch.seconds > 0:

@@ -1,12 +1,11 @@
 """The slots of one trainer: each child runs where it belongs, in the agent's own loop or in a process of its own."""
 
 import asyncio
-import math
 from collections.abc import Callable
 from functools import partial
 
 from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
-from nasfleet.measurement import EpochMeasurement, NotFiniteError
+from nasfleet.measurement import EpochMeasurement
 from nasfleet.v1 import trial_pb2
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
 from nasfleet_trainer.failures import TimedOutError, classify
@@ -73,8 +72,6 @@ class Slots:
 
     async def _inline(self, assignment: Assignment, limit: float, on_epoch: _OnOwnEpoch) -> Result:
         def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:  # noqa: ARG001 - none are trained on
-            if not math.isfinite(epoch.value):
-                raise NotFiniteError(f"the figure of merit of epoch {epoch.epoch} is {epoch.value}")
             self._metrics.epoch(epoch.seconds)
             on_epoch(epoch_to_proto(epoch))
 

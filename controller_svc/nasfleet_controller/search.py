@@ -177,9 +177,13 @@ class Search:
         )
 
     def measure(self, number: int, outcome_id: str, measurement: Measurement, at: float) -> list[Record]:
-        """Settle a leased trial with what was measured."""
-        ended = self._end_attempt(number, outcome_id, None, measurement.trainer_seconds, at)
+        """Settle a leased trial with what was measured.
+
+        Raises:
+            NotFiniteError: if its reward is too large for a number; nothing has changed then.
+        """
         reward = reward_of(self.spec.reward, measurement)
+        ended = self._end_attempt(number, outcome_id, None, measurement.trainer_seconds, at)
         self.succeeded += 1
         return self._checked([ended, *self._settle(number, ended.fence, reward, measurement, None, at)])
 

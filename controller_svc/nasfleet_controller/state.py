@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.errors import UnavailableError
-from nasfleet.measurement import Failure, FailureKind
+from nasfleet.measurement import Failure, FailureKind, Measurement, NotFiniteError
 from nasfleet.names import SearchName
 from nasfleet_controller.connection import (
     Assignment,
@@ -143,7 +143,8 @@ class ControllerState:
 
     def knows_outcome_of(self, fence: int) -> bool:
         """Return whether an outcome with this fence can be judged without asking the store."""
-        return fence in self.dispatcher.leases or fence in self._outcomes
+        given = fence <= self.dispatcher.last_fence
+        return not given or fence in self.dispatcher.leases or fence in self._outcomes
 
     def remember_outcome(self, fence: int, outcome_id: str | None) -> None:
         """Note which outcome ended an attempt, so that the same one is known when it comes again."""
@@ -216,15 +217,23 @@ class ControllerState:
         if lease is None or lease.instance_id != connection.instance_id:
             if self._outcomes.get(outcome.fence) == outcome.outcome_id:
                 return OutcomeStatus.DUPLICATE
-            self._records.append(LateOutcome(outcome.fence, outcome.outcome_id))
+            if outcome.fence <= self.dispatcher.last_fence:
+                self._records.append(LateOutcome(outcome.fence, outcome.outcome_id))
             return OutcomeStatus.LATE
         if isinstance(outcome.result, Failure):
             self._fail(lease, outcome.outcome_id, outcome.result, moment)
         else:
-            self.dispatcher.trainers[lease.instance_id].measured += 1
-            search = self.searches[lease.search_id]
-            self.keep(search.measure(lease.number, outcome.outcome_id, outcome.result, moment.at), moment)
+            self._measure(lease, outcome.outcome_id, outcome.result, moment)
         return OutcomeStatus.COUNTED
+
+    def _measure(self, lease: Lease, outcome_id: str, measurement: Measurement, moment: Moment) -> None:
+        try:
+            records = self.searches[lease.search_id].measure(lease.number, outcome_id, measurement, moment.at)
+        except NotFiniteError as error:
+            self._fail(lease, outcome_id, Failure(FailureKind.NOT_FINITE, str(error)), moment)
+        else:
+            self.dispatcher.trainers[lease.instance_id].measured += 1
+            self.keep(records, moment)
 
     def _fail(self, lease: Lease, outcome_id: str | None, failure: Failure, moment: Moment) -> None:
         if failure.kind is FailureKind.TRAINER_UNABLE:

@@ -34,7 +34,7 @@ def epoch_to_proto(epoch: EpochMeasurement) -> trial_pb2.EpochMeasurement:
 
 
 def epoch_from_proto(message: trial_pb2.EpochMeasurement) -> EpochMeasurement:
-    """Return the epoch of a message."""
+    """Return the epoch of a message, or raise NotFiniteError if a figure is not finite."""
     loss = message.loss if message.HasField("loss") else None
     return EpochMeasurement(epoch=message.epoch, value=message.value, loss=loss, seconds=message.seconds)
 
@@ -53,7 +53,7 @@ def measurement_to_proto(measurement: Measurement) -> trial_pb2.Measurement:
 
 
 def measurement_from_proto(message: trial_pb2.Measurement) -> Measurement:
-    """Return the measurement of a message, or raise InvalidInputError if a figure is not finite."""
+    """Return the measurement of a message, or raise InvalidInputError if it cannot be one."""
     return Measurement(
         value=message.value,
         epochs=tuple(map(epoch_from_proto, message.epochs)),

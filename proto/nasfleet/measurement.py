@@ -6,6 +6,8 @@ from enum import Enum, auto
 
 from nasfleet.errors import InvalidInputError
 
+LARGEST_COUNT = 2**63 - 1
+
 
 class NotFiniteError(InvalidInputError):
     """The loss or the figure of merit is not a finite number."""
@@ -13,12 +15,23 @@ class NotFiniteError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class EpochMeasurement:
-    """One epoch: `value` is the task's figure of merit on the validation split, `seconds` the wall time with evaluation."""
+    """One epoch: `value` is the task's figure of merit on the validation split, `seconds` the wall time with evaluation.
+
+    Raises:
+        NotFiniteError: if a figure is not finite.
+    """
 
     epoch: int
     value: float
     seconds: float
     loss: float | None = None
+
+    def __post_init__(self) -> None:
+        figures = (self.value, self.seconds, 0.0 if self.loss is None else self.loss)
+        if not all(map(math.isfinite, figures)):
+            raise NotFiniteError(
+                f"epoch {self.epoch} must be finite, got value={self.value}, seconds={self.seconds}, loss={self.loss}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,7 @@ class Measurement:
 
     Raises:
         NotFiniteError: if a figure is not finite.
-        InvalidInputError: if the epochs are not in order.
+        InvalidInputError: if the epochs are not in order, or a count is larger than a store can hold.
     """
 
     value: float
@@ -48,11 +61,15 @@ class Measurement:
     weights_uri: str | None = None
 
     def __post_init__(self) -> None:
-        figures = (self.value, self.seconds, self.trainer_seconds, *(epoch.value for epoch in self.epochs))
+        figures = (self.value, self.seconds, self.trainer_seconds)
         if not all(map(math.isfinite, figures)):
             raise NotFiniteError(f"a measurement must be finite, got {figures}: report a failure instead")
         if any(later.epoch <= earlier.epoch for earlier, later in zip(self.epochs, self.epochs[1:], strict=False)):
             raise InvalidInputError(f"epochs must grow, got {[epoch.epoch for epoch in self.epochs]}")
+        if max(self.parameters or 0, self.multiply_adds or 0) > LARGEST_COUNT:
+            raise InvalidInputError(
+                f"{self.parameters} parameters and {self.multiply_adds} multiply-adds: no network has so many"
+            )
 
 
 class FailureClass(Enum):

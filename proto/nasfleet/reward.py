@@ -1,21 +1,34 @@
 """What the learner makes of a measurement."""
 
+import math
 from typing import assert_never
 
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
-from nasfleet.measurement import Measurement
+from nasfleet.measurement import Measurement, NotFiniteError
 
 Reward = Accuracy | BestOfLastEpochsCubed | NegativeError
 
 
 def reward_of(section: Reward, measurement: Measurement) -> float:
-    """Return the reward of a measurement; of one without epochs, its value stands for the only one."""
+    """Return the reward of a measurement; of one without epochs, its value stands for the only one.
+
+    Raises:
+        NotFiniteError: if the reward is too large for a number.
+    """
+    reward = _reward_of(section, measurement)
+    if not math.isfinite(reward):
+        raise NotFiniteError(f"the reward of a measurement with the value {measurement.value} is {reward}")
+    return reward
+
+
+def _reward_of(section: Reward, measurement: Measurement) -> float:
     match section:
         case Accuracy():
             return measurement.value
         case BestOfLastEpochsCubed():
             values = [epoch.value for epoch in measurement.epochs[-section.epochs :]] or [measurement.value]
-            return float(max(values) ** 3)
+            best = float(max(values))
+            return best * best * best  # a power would raise OverflowError
         case NegativeError():
             return -measurement.value
         case _:

@@ -18,11 +18,7 @@ class Report(Protocol):
     """Takes the epochs of a child as they end."""
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
-        """Report an epoch, at once; `examples` is how many it trained on, for the metric examples per second.
-
-        Raises:
-            NotFiniteError: the value is not a finite number; let it pass.
-        """
+        """Report an epoch, at once; `examples` is how many it trained on, for the metric examples per second."""
         ...
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.codec import epoch_from_proto, failure_from_proto, measurement_from_proto, spec_to_proto
 from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, UnavailableError
-from nasfleet.measurement import Failure, FailureKind, Measurement
+from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement, NotFiniteError
 from nasfleet.names import TrialName
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc
 from nasfleet_controller.connection import Connection, Orders, Outcome, Report
@@ -108,10 +108,17 @@ def _profile(request: fleet_pb2.WorkRequest) -> TrainerProfile:
 def _report(request: fleet_pb2.WorkRequest) -> Report:
     return Report(
         started=tuple(request.started_fences),
-        progress=tuple((sent.fence, tuple(map(epoch_from_proto, sent.epochs))) for sent in request.progress),
+        progress=tuple((sent.fence, tuple(_epochs(sent))) for sent in request.progress),
         outcomes=tuple(Outcome(sent.outcome_id, sent.fence, _result(sent)) for sent in request.outcomes),
         draining=request.draining,
     )
+
+
+def _epochs(sent: fleet_pb2.Progress) -> Iterator[EpochMeasurement]:
+    """Yield the epochs of a child in training; one that cannot be one is left out, and the outcome will say more."""
+    for epoch in sent.epochs:
+        with contextlib.suppress(NotFiniteError):
+            yield epoch_from_proto(epoch)
 
 
 def _result(sent: fleet_pb2.Outcome) -> Measurement | Failure:
