@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nasfleet.catalogue import SearchSpec
+from nasfleet.catalogue import Budget, SearchSpec
 from nasfleet.errors import ConflictError
 from nasfleet.measurement import Failure, FailureClass, FailureKind, Measurement
 from nasfleet.reward import reward_of
@@ -153,7 +153,7 @@ class Search:
         self._drawing = False
         self.exhausted = len(drawn) < wanted.count
         if not drawn:
-            return self._checked(self._ended_by_counts(at))
+            return self.end_if_due(at)
         known = len(self.hashes)
         for proposal in drawn:
             self._open[proposal.number] = OpenTrial(proposal.number, wanted.batch, policy_version, layers, proposal.tokens)
@@ -212,15 +212,20 @@ class Search:
         """Take a new declaration; the caller has seen to it that the change is allowed.
 
         A completed search goes on if its budget allows it now.
+
+        Raises:
+            ConflictError: if a search that has ended is to be suspended or resumed; nothing has changed then.
         """
+        toggled = spec.suspend is not self.spec.suspend
+        goes_on = self.state is SearchState.COMPLETED and self._end_reason(spec.budget, at) is None
+        if toggled and not goes_on:
+            self._refuse_if_ended("suspended" if spec.suspend else "resumed")
+        self.spec = spec
         records: list[Record] = [SearchChanged(self.search_id, spec)]
-        if spec.suspend and not self.spec.suspend:
-            records += self.suspend(at)
-        self.spec, resumed = spec, self.spec.suspend and not spec.suspend
-        if resumed:
-            records += self.resume(at)
-        if self.state is SearchState.COMPLETED and self._end_reason(at) is None:
+        if goes_on:
             records += self._move(SearchState.SUSPENDED if spec.suspend else SearchState.RUNNING, "the budget was raised", at)
+        elif toggled:
+            records += self.suspend(at) if spec.suspend else self.resume(at)
         return self._checked(records)
 
     def suspend(self, at: float) -> list[Record]:
@@ -248,14 +253,19 @@ class Search:
         )
 
     def end_if_due(self, at: float) -> list[Record]:
-        """End it if one of its budgets of time is used up."""
-        reason = self._end_reason(at) if self.state is SearchState.RUNNING else None
-        return self._end(reason, at) if reason else []
+        """End it if one of its budgets is used up."""
+        reason = self._end_reason(self.spec.budget, at) if self.state is SearchState.RUNNING else None
+        if reason is None:
+            return []
+        released = self._release_all(f"the search ended: {reason}", at)
+        return self._checked(released + self._move(SearchState.COMPLETED, reason, at))
 
     def give_up(self, why: str, at: float) -> list[Record]:
         """Suspend it because its strategy raised an error, which is shown."""
         self._drawing = False
-        return [] if self.state.ended else self._release_all(why, at) + self._move(SearchState.SUSPENDED, why, at)
+        if self.state.ended:
+            return []
+        return self._checked(self._release_all(why, at) + self._move(SearchState.SUSPENDED, why, at))
 
     # Parts of commands.
 
@@ -281,7 +291,7 @@ class Search:
             if (group := self._batching.settle(settled)) is not None:
                 self.ready.append(group)
         settled_record = TrialSettled(self.search_id, number, fence, self.settled, state, reward, measurement, failure, at)
-        return [settled_record, *self._ended_by_counts(at)]
+        return [settled_record, *self.end_if_due(at)]
 
     def _reckon(self, number: int, reward: float, *, measured: bool) -> None:
         past = reward if self.average_reward is None else self.average_reward
@@ -289,17 +299,10 @@ class Search:
         if measured and (self.best is None or reward > self.best[1]):
             self.best = (number, reward)
 
-    def _end_reason(self, at: float) -> str | None:
+    def _end_reason(self, budget: Budget, at: float) -> str | None:
         exhausted = self.exhausted and not self._open
         usage = Usage(self.settled, self.best, self.trainer_seconds, self.running_seconds(at), exhausted)
-        return end_reason(self.spec.budget, usage)
-
-    def _ended_by_counts(self, at: float) -> list[Record]:
-        reason = self._end_reason(at) if self.state is SearchState.RUNNING else None
-        return self._end(reason, at) if reason else []
-
-    def _end(self, reason: str, at: float) -> list[Record]:
-        return self._release_all(f"the search ended: {reason}", at) + self._move(SearchState.COMPLETED, reason, at)
+        return end_reason(budget, usage)
 
     def _release_all(self, why: str, at: float) -> list[Record]:
         """Take every lease back at nobody's cost, so that the trials wait in the order of their numbers."""

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -211,3 +212,30 @@ def test_the_best_trial_is_the_first_of_the_best_and_the_average_moves() -> None
     assert machine.best == (1, 0.8)
     # 0.2, then 0.95 * 0.2 + 0.05 * 0.8 = 0.23, then 0.95 * 0.23 + 0.05 * 0.8 = 0.2585
     assert machine.average_reward == pytest.approx(0.2585)
+
+
+def completed(*, suspend: bool) -> Search:
+    machine = search(budget=Budget(trials=1), suspend=suspend)
+    machine.resume(0.0)
+    draw(machine)
+    settle(machine)
+    assert machine.state is SearchState.COMPLETED
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "state"),
+    [(True, False, SearchState.RUNNING), (False, True, SearchState.SUSPENDED), (True, True, SearchState.SUSPENDED)],
+)
+def test_a_completed_search_with_a_raised_budget_goes_on_as_declared(before: bool, after: bool, state: SearchState) -> None:  # noqa: FBT001 - parameters
+    machine = completed(suspend=before)
+    machine.change(replace(machine.spec, suspend=after, budget=Budget(trials=2)), 2.0)
+    assert machine.state is state
+
+
+def test_a_change_that_is_refused_changes_nothing() -> None:
+    machine = completed(suspend=True)
+    declared = machine.spec
+    with pytest.raises(ConflictError, match="completed"):
+        machine.change(replace(declared, suspend=False), 2.0)
+    assert machine.spec is declared
