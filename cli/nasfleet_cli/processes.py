@@ -49,7 +49,7 @@ class Serving:
 
 
 class Program:
-    """One process; `log` takes its standard error, and its output from before `first_line` is asked for."""
+    """One process; `log` takes its standard error. Of its output only the first line is ever read."""
 
     def __init__(self, name: str, module: str, arguments: Sequence[str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -197,7 +197,7 @@ Record = (
 
 @dataclass(frozen=True, slots=True)
 class HeldLease:
-    """A lease that was open when the store was read."""
+    """The lease under which a trial is held, and by whom."""
 
     fence: int
     trainer: str
@@ -247,7 +247,7 @@ class SearchSnapshot:
         average_reward: moving average of the rewards in settle order, decay 0.95.
         hashes: canonical hashes of all proposals.
         open_trials: by number.
-        unlearned: by settle order; empty unless `learns`, that is for a strategy that learns.
+        unlearned: settled trials that wait to be learned from, by settle order; empty for a strategy that does not learn.
         update: the last update, with its checkpoint.
     """
 

@@ -24,7 +24,6 @@ T = TypeVar("T")
 class Draw:
     """A batch as it was drawn."""
 
-    request: BatchRequest
     policy_version: int
     layers: int | None
     proposals: tuple[Proposal, ...]
@@ -58,7 +57,7 @@ class Mind:
         proposals = tuple(
             Proposal(request.first_number + offset, tokens, canonical(tokens)) for offset, tokens in enumerate(drawn)
         )
-        return Draw(request, self.strategy.version, layers, proposals)
+        return Draw(self.strategy.version, layers, proposals)
 
     def learn(self, group: Group) -> Update | None:
         """Learn from the trials of a group that have a reward; lost ones shrink it."""

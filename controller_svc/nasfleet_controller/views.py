@@ -61,31 +61,3 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         moved_at=search.moved_at,
         trials_per_second=trials_per_second,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class HeldView:
-    """A trial in the hands of a trainer."""
-
-    search: SearchName
-    number: int
-    fence: int
-    started: bool
-    epoch: int
-    value: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrainerView:
-    """A trainer and what it does; the fields are those of `nasfleet.v1.Trainer`."""
-
-    name: str
-    instance_id: str
-    pool: str
-    device: str
-    slots: int
-    connected: bool
-    draining: bool
-    measured: int
-    silent_seconds: float
-    held: tuple[HeldView, ...]
