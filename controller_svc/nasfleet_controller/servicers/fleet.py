@@ -42,13 +42,15 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             )
         )
         held = tuple(first.hello.held_fences)
-        await self._runner.submit(lambda: self._runner.state.connect(connection, profile, held, this_moment()))
-        listening = asyncio.create_task(self._listen(connection, first, request_iterator))
-        try:
+        listening: asyncio.Task[None] | None = None
+        try:  # from before the connect: a call that is cancelled meanwhile has connected all the same
+            await self._runner.submit(lambda: self._runner.state.connect(connection, profile, held, this_moment()))
+            listening = asyncio.create_task(self._listen(connection, first, request_iterator))
             while (orders := await connection.take()) is not None:
                 yield _orders_to_proto(orders)
         finally:
-            listening.cancel()
+            if listening is not None:
+                listening.cancel()
             with contextlib.suppress(UnavailableError):  # then it is forgotten anyway
                 await self._runner.submit(lambda: self._runner.state.disconnect(connection))
 
