@@ -64,7 +64,7 @@ class SearchCommands:
 
         def command() -> None:
             if (search := self._runner.state.named(name)) is not None:
-                self._runner.state.delete(search, this_moment())
+                self._runner.delete(search)
 
         await self._runner.submit(command)
 

@@ -128,6 +128,11 @@ class Runner:
         self.state.add(search, created)
         return search
 
+    def delete(self, search: Search) -> None:
+        """Forget a search and its strategy; part of a command."""
+        self.state.delete(search, this_moment())
+        del self._minds[search.search_id]
+
     async def _load(self) -> None:
         snapshot = await asyncio.to_thread(self._store.load)
         self._minds = {
@@ -157,12 +162,15 @@ class Runner:
         """Make durable what happened, then let everybody know."""
         if records := self.state.take_records():
             began = time.perf_counter()
+            commit = asyncio.create_task(asyncio.to_thread(self._store.commit, records))
             try:
-                await asyncio.to_thread(self._store.commit, records)
+                await asyncio.shield(commit)
             except (UnavailableError, asyncio.CancelledError) as error:
                 for done, _ in results:
                     if not done.done():
                         done.set_exception(UnavailableError(str(error) or "the controller is shutting down"))
+                # No thread is ended by cancelling: whoever opens the store next must not come between.
+                await asyncio.gather(commit, return_exceptions=True)
                 raise
             self._observer.committed(records, time.perf_counter() - began)
             self._notify()
@@ -201,19 +209,19 @@ class Runner:
         self._thoughts.add(task)
         task.add_done_callback(self._thoughts.discard)
 
-    async def _learn(self, search: Search, group: Group) -> None:
+    def _learn(self, search: Search, group: Group) -> Coroutine[Any, Any, None]:
         def take(update: Update | None) -> None:
             moment = this_moment()
             self.state.keep(search.learn(group, update, moment.at), moment)
 
-        await self._answer(search, partial(self._minds[search.search_id].learn, group), take)
+        return self._answer(search, partial(self._minds[search.search_id].learn, group), take)
 
-    async def _draw(self, search: Search, request: BatchRequest) -> None:
+    def _draw(self, search: Search, request: BatchRequest) -> Coroutine[Any, Any, None]:
         def take(draw: Draw) -> None:
             moment = this_moment()
             self.state.keep(search.propose(request, draw.policy_version, draw.layers, draw.proposals, moment.at), moment)
 
-        await self._answer(search, partial(self._minds[search.search_id].draw, request), take)
+        return self._answer(search, partial(self._minds[search.search_id].draw, request), take)
 
     async def _answer(self, search: Search, job: Callable[[], T], take: Callable[[T], None]) -> None:
         """Think, then take the answer into the state; a strategy that fails suspends its search and says why."""
