@@ -6,7 +6,7 @@ seconds and come from outside, as do the architectures and the fences.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nasfleet.catalogue import Budget, SearchSpec
 from nasfleet.errors import ConflictError
@@ -15,6 +15,7 @@ from nasfleet.reward import reward_of
 from nasfleet_controller.batching import Batching, Group, restore
 from nasfleet_controller.ending import Usage, end_reason
 from nasfleet_controller.failure_policy import charge
+from nasfleet_controller.open_trials import OpenTrials
 from nasfleet_controller.records import (
     AttemptEnded,
     AttemptStarted,
@@ -33,9 +34,8 @@ from nasfleet_controller.records import (
     TrialSettled,
     TrialState,
 )
+from nasfleet_controller.reward_average import moved
 from nasfleet_controller.strategies.strategy import Update
-
-REWARD_AVERAGE_DECAY = 0.95
 
 
 class InvariantError(Exception):
@@ -80,8 +80,7 @@ class Search:
         self._past_running_seconds = snapshot.running_seconds
         self._batch_size = batch_size
         self._batching = batching
-        self._open = {trial.number: trial for trial in snapshot.open_trials}
-        self._queued = deque(trial.number for trial in snapshot.open_trials if trial.lease is None)
+        self._open = OpenTrials(snapshot.open_trials)
         self._drawing = False
         self.ready: deque[Group] = deque()
         if batching is not None:
@@ -97,12 +96,12 @@ class Search:
     @property
     def queued(self) -> int:
         """Trials that wait for a trainer."""
-        return len(self._queued)
+        return self._open.queued
 
     @property
     def running(self) -> int:
         """Trials that are leased."""
-        return len(self._open) - len(self._queued)
+        return self._open.running
 
     @property
     def available(self) -> int:
@@ -114,7 +113,7 @@ class Search:
     @property
     def leases(self) -> dict[int, HeldLease]:
         """The open leases, by the number of their trial."""
-        return {number: trial.lease for number, trial in self._open.items() if trial.lease is not None}
+        return self._open.leases
 
     def running_seconds(self, at: float) -> float:
         """Return the time spent in RUNNING so far."""
@@ -127,7 +126,7 @@ class Search:
 
     def next_queued(self) -> int:
         """Return the number of the trial to lease next."""
-        return self._queued[0]
+        return self._open.next_queued()
 
     def wanted_batch(self) -> BatchRequest | None:
         """Return the batch to draw now, if one is wanted; it is then expected through `propose`.
@@ -156,8 +155,7 @@ class Search:
             return self.end_if_due(at)
         known = len(self.hashes)
         for proposal in drawn:
-            self._open[proposal.number] = OpenTrial(proposal.number, wanted.batch, policy_version, layers, proposal.tokens)
-            self._queued.append(proposal.number)
+            self._open.append(OpenTrial(proposal.number, wanted.batch, policy_version, layers, proposal.tokens))
             self.hashes.add(proposal.canonical_hash)
         if self._batching is not None:
             self._batching.propose(wanted.batch, len(drawn))
@@ -170,8 +168,7 @@ class Search:
 
     def start(self, lease: HeldLease, waited_seconds: float, at: float) -> list[Record]:
         """Lease the next queued trial to a trainer whose slot was free for so long."""
-        number = self._queued.popleft()
-        self._open[number] = replace(self._open[number], lease=lease)
+        number = self._open.lease_next(lease)
         return self._checked(
             [AttemptStarted(lease.fence, self.search_id, number, lease.trainer, lease.instance_id, at, waited_seconds)]
         )
@@ -192,8 +189,7 @@ class Search:
         ended = self._end_attempt(number, outcome_id, failure, seconds, at)
         charged = charge(self._open[number], failure, self.spec.trial.retries)
         if charged is not None:
-            self._open[number] = charged
-            self._queued.appendleft(number)
+            self._open.requeue(charged)
             return self._checked([ended, TrialRequeued(self.search_id, number, failure)])
         reward = None
         if failure.kind.failure_class is FailureClass.MODEL:
@@ -275,7 +271,6 @@ class Search:
         trial = self._open[number]
         if trial.lease is None:
             raise InvariantError(f"trial {number} is not leased")
-        self._open[number] = replace(trial, lease=None)
         self.trainer_seconds += trainer_seconds
         return AttemptEnded(trial.lease.fence, outcome_id, failure, trainer_seconds, at)
 
@@ -294,8 +289,7 @@ class Search:
         return [settled_record, *self.end_if_due(at)]
 
     def _reckon(self, number: int, reward: float, *, measured: bool) -> None:
-        past = reward if self.average_reward is None else self.average_reward
-        self.average_reward = REWARD_AVERAGE_DECAY * past + (1 - REWARD_AVERAGE_DECAY) * reward
+        self.average_reward = moved(self.average_reward, reward)
         if measured and (self.best is None or reward > self.best[1]):
             self.best = (number, reward)
 
@@ -310,7 +304,7 @@ class Search:
         failure = Failure(FailureKind.RETURNED, why)
         for number in sorted(self.leases, reverse=True):
             records += [self._end_attempt(number, None, failure, 0.0, at), TrialRequeued(self.search_id, number, failure)]
-            self._queued.appendleft(number)
+            self._open.requeue(self._open[number])
         return records
 
     def _move(self, state: SearchState, message: str, at: float) -> list[Record]:

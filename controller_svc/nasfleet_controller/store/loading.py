@@ -20,7 +20,7 @@ from nasfleet_controller.records import (
     Snapshot,
     TrialState,
 )
-from nasfleet_controller.search import REWARD_AVERAGE_DECAY
+from nasfleet_controller.reward_average import moved
 from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
 from nasfleet_controller.store.schema import attempts, policy_updates, searches, trials
 from nasfleet_controller.strategies.strategy import Update
@@ -90,8 +90,7 @@ def _average(connection: Connection, search_id: int) -> float | None:
     rewarded = (trials.c.search_id == search_id, trials.c.reward.is_not(None))
     average: float | None = None
     for reward in connection.scalars(select(trials.c.reward).where(*rewarded).order_by(trials.c.settle_order)):
-        past = reward if average is None else average
-        average = REWARD_AVERAGE_DECAY * past + (1 - REWARD_AVERAGE_DECAY) * reward
+        average = moved(average, reward)
     return average
 
 

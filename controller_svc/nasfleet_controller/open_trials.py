@@ -1,0 +1,60 @@
+"""The trials of a search that are not settled: which wait, in which order, and which are leased to whom."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+
+from nasfleet_controller.records import HeldLease, OpenTrial
+
+
+class OpenTrials:
+    """Trials by number; those without a lease wait in a queue."""
+
+    def __init__(self, trials: Iterable[OpenTrial]) -> None:
+        self._trials = {trial.number: trial for trial in trials}
+        self._queue = deque(trial.number for trial in self._trials.values() if trial.lease is None)
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __getitem__(self, number: int) -> OpenTrial:
+        return self._trials[number]
+
+    @property
+    def queued(self) -> int:
+        """How many wait."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """How many are leased."""
+        return len(self._trials) - len(self._queue)
+
+    @property
+    def leases(self) -> dict[int, HeldLease]:
+        """The leases, by the number of their trial."""
+        return {number: trial.lease for number, trial in self._trials.items() if trial.lease is not None}
+
+    def next_queued(self) -> int:
+        """Return the number of the trial to lease next."""
+        return self._queue[0]
+
+    def append(self, trial: OpenTrial) -> None:
+        """Take in a new trial, which waits behind all others."""
+        self._trials[trial.number] = trial
+        self._queue.append(trial.number)
+
+    def lease_next(self, lease: HeldLease) -> int:
+        """Lease the next trial; return its number."""
+        number = self._queue.popleft()
+        self._trials[number] = replace(self._trials[number], lease=lease)
+        return number
+
+    def requeue(self, trial: OpenTrial) -> None:
+        """Have a leased trial wait again, before all others, with what is on its account by now."""
+        self._trials[trial.number] = replace(trial, lease=None)
+        self._queue.appendleft(trial.number)
+
+    def pop(self, number: int) -> OpenTrial:
+        """Return a leased trial, which is settled and gone from here."""
+        return self._trials.pop(number)
