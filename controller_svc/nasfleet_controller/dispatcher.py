@@ -6,11 +6,21 @@ trainer was heard of within the search's lease time; what it protects is decided
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
 UNABLE_BACKOFF_SECONDS = 30.0
 PREFETCH_PER_SLOT = 1
+
+
+class TrainerState(Enum):
+    """What a trainer does; the names are those of `nasfleet.v1.TrainerState`."""
+
+    IDLE = auto()
+    BUSY = auto()
+    DRAINING = auto()
+    LOST = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,15 @@ class Trainer:
     measured: int = 0
     leases: dict[int, Lease] = field(default_factory=dict)
     unable_until: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def state(self) -> TrainerState:
+        """What it does, as people are shown it."""
+        if not self.connected:
+            return TrainerState.LOST
+        if self.draining:
+            return TrainerState.DRAINING
+        return TrainerState.BUSY if self.leases else TrainerState.IDLE
 
     def takes_work(self, now: float) -> bool:
         """Return whether it may be given anything at all; one that has gone silent may not, though it holds what it has."""
@@ -109,7 +128,7 @@ class Dispatcher:
         if known is None:
             self.trainers[profile.instance_id] = Trainer(profile, now, now)
             return [], sorted(held)
-        known.profile, known.heard_at, known.connected, known.draining = profile, now, True, False
+        known.profile, known.heard_at, known.connected = profile, now, True
         dropped = [lease for fence, lease in known.leases.items() if fence not in held]
         return dropped, sorted(set(held) - known.leases.keys())
 

@@ -8,13 +8,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from nasfleet.errors import UnavailableError
-from nasfleet_controller.dispatcher import Trainer
+from nasfleet_controller.dispatcher import Trainer, TrainerState
 from nasfleet_controller.runner import Runner
 from nasfleet_controller.search import Search
 from nasfleet_controller.state import ControllerState
 
 SEARCH = ("namespace", "search")
-TRAINER_STATES = ("idle", "busy", "draining", "lost")
 
 
 class StateCollector(Collector):
@@ -39,11 +38,11 @@ class StateCollector(Collector):
 
 
 def _of_trainers(trainers: list[Trainer]) -> Iterator[Metric]:
-    states = Counter((trainer.profile.pool, _state(trainer)) for trainer in trainers)
+    states = Counter((trainer.profile.pool, trainer.state) for trainer in trainers)
     family = GaugeMetricFamily("nasfleet_trainers", "Trainers by what they do.", labels=("pool", "state"))
     for pool in {trainer.profile.pool for trainer in trainers}:
-        for state in TRAINER_STATES:
-            family.add_metric((pool, state), states[pool, state])
+        for state in TrainerState:
+            family.add_metric((pool, state.name.lower()), states[pool, state])
     yield family
 
 
@@ -66,11 +65,3 @@ def _of_searches(state: ControllerState, searches: list[Search]) -> Iterator[Met
         if search.average_reward is not None:
             average.add_metric(labels, search.average_reward)
     yield from (queued, in_flight, training, best, average, used)
-
-
-def _state(trainer: Trainer) -> str:
-    if not trainer.connected:
-        return "lost"
-    if trainer.draining:
-        return "draining"
-    return "busy" if trainer.leases else "idle"

@@ -114,7 +114,9 @@ class ControllerState:
             )
         self.connections[profile.instance_id] = connection
         dropped, in_vain = self.dispatcher.connect(profile, held, moment.now)
-        self._orders(connection).stopped += in_vain
+        orders = self._orders(connection)
+        orders.stopped += in_vain
+        orders.drain = self.dispatcher.trainers[profile.instance_id].draining  # the order may not have reached the older stream
         for lease in dropped:
             self._fail(lease, None, Failure(FailureKind.RETURNED, "the trainer no longer had it when it came back"), moment)
 

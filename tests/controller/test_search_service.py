@@ -226,3 +226,20 @@ async def test_the_fleet_is_shown_with_what_it_holds(channel: grpc.aio.Channel, 
     assert list(answer.trainers) == ["t"]
     assert (await work.read()).drain
     work.cancel()
+
+
+async def test_a_trainer_that_was_told_to_drain_is_told_again_on_its_next_stream(
+    channel: grpc.aio.Channel, searches: Stub
+) -> None:
+    await searches.EnsureSearch(ensure())
+    fleet = fleet_pb2_grpc.FleetServiceStub(channel)
+    older = fleet.Work()
+    await older.write(hello())
+    assert (await older.read()).HasField("welcome")
+    fence = (await older.read()).assignments[0].fence
+    await fleet.DrainTrainers(fleet_pb2.DrainTrainersRequest(trainers=["t"]))
+    newer = fleet.Work()
+    await newer.write(hello(held_fences=[fence]))
+    assert (await newer.read()).HasField("welcome")
+    assert (await newer.read()).drain
+    newer.cancel()

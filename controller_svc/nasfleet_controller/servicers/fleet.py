@@ -171,20 +171,12 @@ def _trainer_to_proto(trainer: Trainer, state: ControllerState, now: float) -> f
         instance_id=profile.instance_id,
         pool=profile.pool,
         device=profile.device,
-        state=_trainer_state(trainer),
+        state=fleet_pb2.TrainerState.Value(f"TRAINER_STATE_{trainer.state.name}"),
         slots=profile.slots,
         trials=[_held_to_proto(lease, state) for lease in held],
         measured_count=trainer.measured,
         silent_seconds=max(0.0, now - trainer.heard_at),
     )
-
-
-def _trainer_state(trainer: Trainer) -> fleet_pb2.TrainerState.ValueType:
-    if not trainer.connected:
-        return fleet_pb2.TRAINER_STATE_LOST
-    if trainer.draining:
-        return fleet_pb2.TRAINER_STATE_DRAINING
-    return fleet_pb2.TRAINER_STATE_BUSY if trainer.leases else fleet_pb2.TRAINER_STATE_IDLE
 
 
 def _held_to_proto(lease: Lease, state: ControllerState) -> fleet_pb2.HeldTrial:
