@@ -114,9 +114,11 @@ async def serving(
         yield running, address
     finally:
         running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        await server.stop(STOP_SECONDS)
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+        finally:
+            await server.stop(STOP_SECONDS)
 
 
 def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> Callable[[bool], None]:
