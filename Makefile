@@ -14,7 +14,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	touch $(INSTALLED)
 
 demo: $(INSTALLED)  ## A search over handwritten digits: two trainers, two hundred networks, about two minutes
-	$(BIN)/nasfleet run examples/digits.yaml
+	$(BIN)/nasfleet run examples/digits.yaml --trainers 2
 
 test: $(INSTALLED)  ## Every test
 	$(BIN)/pytest --numprocesses auto
