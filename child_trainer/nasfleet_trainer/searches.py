@@ -1,5 +1,6 @@
 """The searches that a process works for: announced by the controller, decoded once, and with their tasks loaded once."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from nasfleet_trainer.failures import CannotBuildError, TrainerUnableError
 from nasfleet_trainer.tasks.loading import load_inline_task, load_task
 from nasfleet_trainer.tasks.task import ChildRun, InlineTask, Task
 
+# A loaded task holds its data set, on the device if it computes there: only those of the searches worked for last are kept.
+MOST_LOADED = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -23,30 +27,31 @@ class Place:
     artifacts_dir: Path | None = None
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Search:
-    """One search as it was announced last."""
+    """One search as it was announced last; it is small and kept, since the controller announces it once a stream."""
 
     announcement: SearchAnnouncement
     spec: SearchSpec
-    spaces: dict[int | None, SearchSpace] = field(default_factory=dict)  # by depth
 
-    def space(self, layers: int | None) -> SearchSpace:
-        """Return the space at this depth."""
-        if layers not in self.spaces:
-            self.spaces[layers] = build_space(self.spec.search_space, layers)
-        return self.spaces[layers]
+
+@dataclass(slots=True)
+class Loaded:
+    """What was made of a search's spec, is large and can be made again."""
+
+    spaces: dict[int | None, SearchSpace] = field(default_factory=dict)  # by depth
+    task: Task | None = None
+    inline_task: InlineTask | None = None
 
 
 class Searches:
-    """All searches that were announced to this process."""
+    """All searches that were announced to this process, those that it works for loaded."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._searches: dict[str, Search] = {}
         self._unreadable: dict[str, str] = {}
-        self._tasks: dict[str, Task] = {}
-        self._inline_tasks: dict[str, InlineTask] = {}
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()  # the one used last at the end
 
     def announce(self, announcement: SearchAnnouncement) -> None:
         """Take in a search, or what has changed in it; a task stays loaded unless it is another one now."""
@@ -60,10 +65,11 @@ class Searches:
             self._searches.pop(announcement.search, None)
             self._unreadable[announcement.search] = str(error)
             return
-        if known is not None and known.spec.task != spec.task:
-            self._tasks.pop(announcement.search, None)
-            self._inline_tasks.pop(announcement.search, None)
         self._searches[announcement.search] = Search(announcement, spec)
+        if known is not None and known.spec.task != spec.task:
+            self._loaded.pop(announcement.search, None)
+        elif announcement.search in self._loaded:
+            self._loaded[announcement.search].spaces.clear()
 
     def of(self, assignment: Assignment) -> Search:
         """Return the search that an assignment belongs to.
@@ -87,9 +93,8 @@ class Searches:
         """
         search = self.of(assignment)
         tokens = tuple(assignment.tokens)
-        space = search.space(assignment.layers if assignment.HasField("layers") else None)
         try:
-            description = space.decode(tokens)
+            description = self._space(assignment).decode(tokens)
         except InvalidTokensError as error:
             raise CannotBuildError(str(error)) from error
         return ChildRun(
@@ -111,23 +116,38 @@ class Searches:
             raise TrainerUnableError(f"artifacts go to {spec.artifacts}, which is no directory; give a path or file:///path")
         return Path(rest)
 
+    def _space(self, assignment: Assignment) -> SearchSpace:
+        layers = assignment.layers if assignment.HasField("layers") else None
+        spaces = self._loaded_of(assignment).spaces
+        if layers not in spaces:
+            spaces[layers] = build_space(self.of(assignment).spec.search_space, layers)
+        return spaces[layers]
+
     def task(self, assignment: Assignment) -> Task:
         """Return the loaded task of a search; it may import torch or a user's package.
 
         Raises:
             TrainerUnableError: if it cannot be loaded here.
         """
-        name = search_name(assignment)
-        if name not in self._tasks:
-            self._tasks[name] = load_task(self.of(assignment).spec)
-        return self._tasks[name]
+        loaded = self._loaded_of(assignment)
+        if loaded.task is None:
+            loaded.task = load_task(self.of(assignment).spec)
+        return loaded.task
 
     def inline_task(self, assignment: Assignment) -> InlineTask:
         """Return the loaded task of a search that runs inline."""
+        loaded = self._loaded_of(assignment)
+        if loaded.inline_task is None:
+            loaded.inline_task = load_inline_task(self.of(assignment).spec)
+        return loaded.inline_task
+
+    def _loaded_of(self, assignment: Assignment) -> Loaded:
         name = search_name(assignment)
-        if name not in self._inline_tasks:
-            self._inline_tasks[name] = load_inline_task(self.of(assignment).spec)
-        return self._inline_tasks[name]
+        if name not in self._loaded and len(self._loaded) >= MOST_LOADED:
+            self._loaded.popitem(last=False)  # before the new one is made, so that the device never holds both
+        loaded = self._loaded.setdefault(name, Loaded())
+        self._loaded.move_to_end(name)
+        return loaded
 
 
 def search_name(assignment: Assignment) -> str:
