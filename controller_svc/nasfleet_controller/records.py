@@ -57,7 +57,7 @@ class SearchChanged:
 
 @dataclass(frozen=True, slots=True)
 class SearchMoved:
-    """It entered a state; `running_seconds` is what it spent in RUNNING before that."""
+    """It entered a state, or is still in it; `running_seconds` is what it spent in RUNNING before that."""
 
     search_id: int
     state: SearchState
@@ -237,8 +237,8 @@ class SearchSnapshot:
     """A search as the store has it.
 
     Attributes:
-        running_seconds: time in RUNNING up to `moved_at`.
-        moved_at: when it entered its state.
+        running_seconds: time spent in RUNNING.
+        moved_at: up to when `running_seconds` counts; for a search that has ended, when it did.
         proposed: number of trials proposed; the next number.
         batches: number of batches proposed; the next batch.
         succeeded, failed, lost: settled trials: measured, given up with the failure reward, given up without.

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -16,7 +17,7 @@ import structlog
 
 from nasfleet.errors import NasfleetError, UnavailableError
 from nasfleet_controller.batching import Group
-from nasfleet_controller.records import Record, SearchCreated, SearchSnapshot, Snapshot
+from nasfleet_controller.records import Record, SearchCreated, SearchSnapshot, SearchState, Snapshot
 from nasfleet_controller.search import BatchRequest, Search
 from nasfleet_controller.state import ControllerState, Moment
 from nasfleet_controller.strategies.strategy import Update
@@ -66,6 +67,7 @@ class Runner:
         self._state: ControllerState | None = None
         self._refusal: UnavailableError | None = None
         self._inbox: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._taken: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
         self._change_count = 0
         self._next_change: asyncio.Event = asyncio.Event()
@@ -138,17 +140,18 @@ class Runner:
         self._minds = {
             found.search_id: Mind(found.spec, found.update.checkpoint if found.update else None) for found in snapshot.searches
         }
-        searches = [new_search(found) for found in snapshot.searches]
-        self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, this_moment())
+        moment = this_moment()
+        searches = [new_search(_resumed(found, moment.at)) for found in snapshot.searches]
+        self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, moment)
         self._refusal = None
         self._observer.loaded(snapshot)
         self._notify()
 
     async def _serve(self) -> None:
         while True:
-            commands, self._inbox = self._inbox, []
+            self._taken, self._inbox = self._inbox, []
             self._wake.clear()
-            results = [outcome for command, done in commands if (outcome := _carry_out(command, done)) is not None]
+            results = [outcome for command, done in self._taken if (outcome := _carry_out(command, done)) is not None]
             self.state.advance(this_moment())
             self._think()
             await self._commit(results)
@@ -165,13 +168,9 @@ class Runner:
             commit = asyncio.create_task(asyncio.to_thread(self._store.commit, records))
             try:
                 await asyncio.shield(commit)
-            except (UnavailableError, asyncio.CancelledError) as error:
-                for done, _ in results:
-                    if not done.done():
-                        done.set_exception(UnavailableError(str(error) or "the controller is shutting down"))
+            finally:
                 # No thread is ended by cancelling: whoever opens the store next must not come between.
                 await asyncio.gather(commit, return_exceptions=True)
-                raise
             self._observer.committed(records, time.perf_counter() - began)
             self._notify()
         for done, result in results:
@@ -188,7 +187,7 @@ class Runner:
         """Give up the state in memory: nobody was told of what is not in the store."""
         for thought in self._thoughts:
             thought.cancel()
-        waiting, self._inbox = self._inbox, []
+        waiting, self._inbox, self._taken = [*self._taken, *self._inbox], [], []
         for _, done in waiting:
             if not done.done():
                 done.set_exception(error)
@@ -199,9 +198,9 @@ class Runner:
     def _think(self) -> None:
         """Ask the strategies for what is due; what they answer comes back as commands, in the order of the questions."""
         for search in self.state.searches.values():
-            while search.ready:
-                self._begin(search, self._learn(search, search.ready.popleft()))
-            if (request := search.wanted_batch()) is not None:
+            while (group := search.begin_learning()) is not None:
+                self._begin(search, self._learn(search, group))
+            if (request := search.begin_batch()) is not None:
                 self._begin(search, self._draw(search, request))
 
     def _begin(self, search: Search, thought: Coroutine[Any, Any, None]) -> None:
@@ -214,16 +213,18 @@ class Runner:
             moment = this_moment()
             self.state.keep(search.learn(group, update, moment.at), moment)
 
-        return self._answer(search, partial(self._minds[search.search_id].learn, group), take)
+        mind = self._minds[search.search_id]
+        return self._answer(search, mind, partial(mind.learn, group), take)
 
     def _draw(self, search: Search, request: BatchRequest) -> Coroutine[Any, Any, None]:
         def take(draw: Draw) -> None:
             moment = this_moment()
             self.state.keep(search.propose(request, draw.policy_version, draw.layers, draw.proposals, moment.at), moment)
 
-        return self._answer(search, partial(self._minds[search.search_id].draw, request), take)
+        mind = self._minds[search.search_id]
+        return self._answer(search, mind, partial(mind.draw, request), take)
 
-    async def _answer(self, search: Search, job: Callable[[], T], take: Callable[[T], None]) -> None:
+    async def _answer(self, search: Search, mind: Mind, job: Callable[[], T], take: Callable[[T], None]) -> None:
         """Think, then take the answer into the state; a strategy that fails suspends its search and says why."""
         command: Callable[[], None]
         try:
@@ -233,16 +234,23 @@ class Runner:
             why = f"its strategy failed: {type(error).__name__}: {error}; resume it once that is mended"
             command = partial(self._give_up, search, why)
 
-        def take_if_there() -> None:
-            if self.state.searches.get(search.search_id) is search:
+        def take_if_asked_still() -> None:
+            if self._minds.get(search.search_id) is mind:  # else it failed meanwhile, or its search is gone
                 command()
 
         with contextlib.suppress(UnavailableError):
-            await self.submit(take_if_there)
+            await self.submit(take_if_asked_still)
 
     def _give_up(self, search: Search, why: str) -> None:
+        """Suspend a search whose strategy failed; the strategy begins anew where its last update left it."""
+        self._minds[search.search_id] = Mind(search.spec, search.update.checkpoint if search.update else None)
         moment = this_moment()
         self.state.keep(search.give_up(why, moment.at), moment)
+
+
+def _resumed(found: SearchSnapshot, at: float) -> SearchSnapshot:
+    """Return a search as it goes on now: the time since its last record was the controller's, not its own."""
+    return replace(found, moved_at=at) if found.state is SearchState.RUNNING else found
 
 
 def _carry_out(command: Callable[[], T], done: asyncio.Future[T]) -> tuple[asyncio.Future[T], T] | None:

@@ -37,6 +37,8 @@ from nasfleet_controller.records import (
 from nasfleet_controller.reward_average import moved
 from nasfleet_controller.strategies.strategy import Update
 
+CLOCK_SECONDS = 10.0
+
 
 class InvariantError(Exception):
     """The state machine is wrong: a bug of ours, never of the caller's."""
@@ -82,9 +84,11 @@ class Search:
         self._batching = batching
         self._open = OpenTrials(snapshot.open_trials)
         self._drawing = False
-        self.ready: deque[Group] = deque()
+        self._ready: deque[Group] = deque()
+        self._learning: deque[Group] = deque()
+        self._faulted = False
         if batching is not None:
-            self.ready.extend(restore(batching, snapshot.open_trials, snapshot.unlearned))
+            self._ready.extend(restore(batching, snapshot.open_trials, snapshot.unlearned))
 
     # What can be asked.
 
@@ -128,8 +132,17 @@ class Search:
         """Return the number of the trial to lease next."""
         return self._open.next_queued()
 
-    def wanted_batch(self) -> BatchRequest | None:
-        """Return the batch to draw now, if one is wanted; it is then expected through `propose`.
+    # Questions to the strategy; an answer to each, or `give_up`, is expected.
+
+    def begin_learning(self) -> Group | None:
+        """Return the next trials to learn from, if any are ready; `learn` is expected."""
+        if not self._ready or self._faulted:
+            return None
+        self._learning.append(self._ready.popleft())
+        return self._learning[-1]
+
+    def begin_batch(self) -> BatchRequest | None:
+        """Return the batch to draw now, if one is wanted; `propose` is expected.
 
         A strategy that learns is asked only when nothing waits, so that no proposal is older than it need be.
         """
@@ -200,7 +213,8 @@ class Search:
         return self._checked([ended, *self._settle(number, ended.fence, reward, None, failure, at)])
 
     def learn(self, group: Group, update: Update | None, at: float) -> list[Record]:
-        """Take note that a ready group was learned from."""
+        """Take note that a group was learned from."""
+        self._learning.remove(group)
         self.update = update or self.update
         return [BatchLearned(self.search_id, tuple(trial.number for trial in group), update, at)]
 
@@ -236,6 +250,7 @@ class Search:
     def resume(self, at: float) -> list[Record]:
         """Go on."""
         self._refuse_if_ended("resumed")
+        self._faulted = False
         return [] if self.state is SearchState.RUNNING else self._checked(self._move(SearchState.RUNNING, "", at))
 
     def cancel(self, at: float) -> list[Record]:
@@ -248,6 +263,12 @@ class Search:
             self._release_all("the search was cancelled", at) + self._move(SearchState.CANCELLED, "cancelled", at)
         )
 
+    def clock(self, at: float) -> list[Record]:
+        """Take note of how long it has run, so that a controller that is away costs it no time."""
+        if self.state is not SearchState.RUNNING or at - self.moved_at < CLOCK_SECONDS:
+            return []
+        return self._move(self.state, self.message, at)
+
     def end_if_due(self, at: float) -> list[Record]:
         """End it if one of its budgets is used up."""
         reason = self._end_reason(self.spec.budget, at) if self.state is SearchState.RUNNING else None
@@ -257,8 +278,11 @@ class Search:
         return self._checked(released + self._move(SearchState.COMPLETED, reason, at))
 
     def give_up(self, why: str, at: float) -> list[Record]:
-        """Suspend it because its strategy raised an error, which is shown."""
+        """Suspend it because its strategy raised an error, which is shown; what was to be learned from waits until resumed."""
         self._drawing = False
+        self._faulted = True
+        self._ready.extendleft(reversed(self._learning))
+        self._learning.clear()
         if self.state.ended:
             return []
         return self._checked(self._release_all(why, at) + self._move(SearchState.SUSPENDED, why, at))
@@ -284,7 +308,7 @@ class Search:
         if self._batching is not None:
             settled = SettledTrial(number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.settled)
             if (group := self._batching.settle(settled)) is not None:
-                self.ready.append(group)
+                self._ready.append(group)
         settled_record = TrialSettled(self.search_id, number, fence, self.settled, state, reward, measurement, failure, at)
         return [settled_record, *self.end_if_due(at)]
 

@@ -169,7 +169,7 @@ class ControllerState:
             self._expiry_at = moment.now + EXPIRY_SECONDS
             self._expire(moment)
         for search in self.searches.values():
-            self.keep(search.end_if_due(moment.at), moment)
+            self.keep([*search.end_if_due(moment.at), *search.clock(moment.at)], moment)
         self._assign(moment)
 
     def publish(self) -> None:

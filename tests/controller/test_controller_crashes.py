@@ -102,12 +102,11 @@ class ControllerCrashes(RuleBasedStateMachine):
 
     def think(self) -> None:
         search = self.search
-        while search.ready:
-            group = search.ready.popleft()
+        while (group := search.begin_learning()) is not None:
             version = (search.update.version if search.update else 0) + 1
             update = Update(version, 0.0, 0.0, 0.0, 0.0, 0, b"")
             self.state.keep(search.learn(group, update, self.clock), self.moment)
-        if (wanted := search.wanted_batch()) is not None:
+        if (wanted := search.begin_batch()) is not None:
             numbers = range(wanted.first_number, wanted.first_number + wanted.count)
             proposals = [Proposal(number, (number,), f"{number:016x}") for number in numbers]
             self.state.keep(search.propose(wanted, 0, None, proposals, self.clock), self.moment)

@@ -30,7 +30,7 @@ def search(spec: SearchSpec | None = None, **changes: object) -> Search:
 
 
 def draw(machine: Search, *, short_by: int = 0) -> None:
-    wanted = machine.wanted_batch()
+    wanted = machine.begin_batch()
     assert wanted is not None
     numbers = range(wanted.first_number, wanted.first_number + wanted.count - short_by)
     machine.propose(wanted, 0, None, [Proposal(number, (number,), f"{number}") for number in numbers], 0.0)
@@ -66,17 +66,17 @@ def test_proposals_never_exceed_the_budget() -> None:
 
 def test_no_batch_is_wanted_while_one_waits_or_is_being_drawn() -> None:
     machine = search()
-    assert machine.wanted_batch() is not None
-    assert machine.wanted_batch() is None
+    assert machine.begin_batch() is not None
+    assert machine.begin_batch() is None
 
 
 def test_a_learning_search_draws_only_when_nothing_waits_and_its_parallelism_leaves_room() -> None:
     machine = search(parallelism=4, budget=Budget(trials=100))
     draw(machine)
     for _ in range(4):
-        assert machine.wanted_batch() is None
+        assert machine.begin_batch() is None
         lease(machine)
-    assert machine.wanted_batch() is None, "parallelism is used up"
+    assert machine.begin_batch() is None, "parallelism is used up"
 
 
 def test_an_exhausted_space_completes_when_its_last_trial_is_settled() -> None:
@@ -116,7 +116,7 @@ def test_a_raised_budget_lets_a_completed_search_go_on() -> None:
     assert machine.state is SearchState.COMPLETED
     machine.change(smallest_spec(budget=Budget(trials=5), strategy=Reinforce(batch_size=4)), 2.0)
     assert machine.state is SearchState.RUNNING
-    assert machine.wanted_batch() is not None
+    assert machine.begin_batch() is not None
 
 
 def fail(machine: Search, kind: FailureKind) -> object:
@@ -159,9 +159,10 @@ def test_a_batch_is_ready_when_all_of_it_is_settled_and_a_lost_trial_shrinks_it(
     fail(machine, FailureKind.LEASE_EXPIRED)
     for _ in range(2):
         settle(machine)
-    assert not machine.ready
+    assert machine.begin_learning() is None
     settle(machine, 0.7)
-    [group] = machine.ready
+    group = machine.begin_learning()
+    assert group is not None
     assert [(trial.number, trial.reward) for trial in group] == [(0, None), (1, 0.5), (2, 0.5), (3, 0.7)]
 
 
@@ -173,7 +174,9 @@ def test_arrival_takes_the_first_to_settle_whatever_their_batch() -> None:
     late = lease(machine)
     machine.measure(late, "o", measured(0.1), 1.0)
     machine.measure(numbers[1], "o", measured(0.2), 1.0)
-    assert [trial.number for trial in machine.ready[0]] == [late, numbers[1]]
+    group = machine.begin_learning()
+    assert group is not None
+    assert [trial.number for trial in group] == [late, numbers[1]]
 
 
 def test_suspending_hands_leases_back_in_the_order_of_their_numbers() -> None:
@@ -239,3 +242,27 @@ def test_a_change_that_is_refused_changes_nothing() -> None:
     with pytest.raises(ConflictError, match="completed"):
         machine.change(replace(declared, suspend=False), 2.0)
     assert machine.spec is declared
+
+
+def test_what_a_failed_strategy_was_to_learn_from_waits_in_order_until_the_search_is_resumed() -> None:
+    machine = search(strategy=Reinforce(batch_size=2), budget=Budget(trials=100))
+    for _ in range(2):
+        draw(machine)
+        settle(machine)
+        settle(machine)
+    first, second = machine.begin_learning(), machine.begin_learning()
+    assert first is not None
+    assert second is not None
+    machine.give_up("its strategy failed", 2.0)
+    assert machine.begin_learning() is None
+    machine.resume(3.0)
+    assert [machine.begin_learning(), machine.begin_learning()] == [first, second]
+
+
+def test_how_long_it_has_run_is_noted_now_and_then() -> None:
+    machine = search()
+    assert machine.clock(9.0) == []
+    [noted] = machine.clock(11.0)
+    assert isinstance(noted, SearchMoved)
+    assert (noted.state, noted.running_seconds) == (SearchState.RUNNING, 11.0)
+    assert machine.running_seconds(15.0) == 15.0

@@ -79,8 +79,7 @@ class Fleet:
             self._now, number = heapq.heappop(self._finishes)
             value = value_of(self.search.trial(number).tokens)
             self.search.measure(number, str(number), Measurement(value, (), 1.0, 1.0), self._now)
-            while self.search.ready:
-                group = self.search.ready.popleft()
+            while (group := self.search.begin_learning()) is not None:
                 self.learned += [trial.tokens for trial in group]
                 self.search.learn(group, self.mind.learn(group), self._now)
 
@@ -91,7 +90,7 @@ class Fleet:
                 self.search.start(HeldLease(number, "trainer", "instance"), 0.0, self._now)
                 finish = self._now + SECONDS[self.search.trial(number).tokens[0]]
                 heapq.heappush(self._finishes, (finish, number))
-            elif wanted := self.search.wanted_batch():
+            elif wanted := self.search.begin_batch():
                 draw = self.mind.draw(wanted)
                 self.search.propose(wanted, draw.policy_version, draw.layers, draw.proposals, self._now)
             else:

@@ -1,7 +1,8 @@
 """Errors become gRPC statuses here and nowhere else."""
 
+import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -45,15 +46,16 @@ def translating(
 
 
 def translating_stream(
-    method: Callable[[Any, Request, Context], AsyncIterator[Response]],
+    method: Callable[[Any, Request, Context], AsyncGenerator[Response, None]],
 ) -> Callable[[Any, Request, Context], AsyncIterator[Response]]:
     """Wrap a streaming method likewise."""
 
     @functools.wraps(method)
     async def call(servicer: Any, request: Request, context: Context) -> AsyncIterator[Response]:
         try:
-            async for response in method(servicer, request, context):
-                yield response
+            async with contextlib.aclosing(method(servicer, request, context)) as responses:
+                async for response in responses:
+                    yield response
         except NasfleetError as error:
             await context.abort(status_of(error), str(error))
 

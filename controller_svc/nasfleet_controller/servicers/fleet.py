@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from functools import partial
 
 from nasfleet import PROTOCOL_VERSION
@@ -31,7 +31,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
     @translating_stream
     async def Work(
         self, request_iterator: AsyncIterator[fleet_pb2.WorkRequest], context: Context
-    ) -> AsyncIterator[fleet_pb2.WorkResponse]:
+    ) -> AsyncGenerator[fleet_pb2.WorkResponse, None]:
         """Serve one trainer until its stream ends."""
         first = await anext(aiter(request_iterator), fleet_pb2.WorkRequest())
         profile = _profile(first)

@@ -1,7 +1,7 @@
 """ResultsService: the store's trials as messages; reads run in threads, so that no query holds up a heartbeat."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -60,7 +60,7 @@ class ResultsServicer(results_pb2_grpc.ResultsServiceServicer):
     @translating_stream
     async def WatchTrials(
         self, request: results_pb2.WatchTrialsRequest, _context: Context
-    ) -> AsyncIterator[results_pb2.WatchTrialsResponse]:
+    ) -> AsyncGenerator[results_pb2.WatchTrialsResponse, None]:
         """Send every trial that settles after the cursor."""
         search = await asyncio.to_thread(self._results.search, SearchName.parse(request.parent))
         cursor, seen, complete = request.cursor, 0, False

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from nasfleet.codec import spec_from_proto, spec_to_proto
 from nasfleet.errors import InvalidInputError
@@ -60,7 +60,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     @translating_stream
     async def WatchSearch(
         self, request: search_pb2.WatchSearchRequest, context: Context
-    ) -> AsyncIterator[search_pb2.WatchSearchResponse]:
+    ) -> AsyncGenerator[search_pb2.WatchSearchResponse, None]:
         """Send the search whenever it has changed."""
         name, seen = SearchName.parse(request.name), 0
         while True:
