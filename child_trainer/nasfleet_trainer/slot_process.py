@@ -87,10 +87,7 @@ class SlotProcess:
         try:
             process = await self._ready()
         except (OSError, asyncio.IncompleteReadError) as error:
-            await self.close()
-            return self._failure(
-                FAILURE_KIND_TRAINER_UNABLE, f"the slot's process, {' '.join(self._command)}, ended at once: {error}"
-            )
+            return await self._explain_no_start(error)
         self._tail.clear()
         limit = announcement.spec.trial.timeout
         try:
@@ -138,18 +135,31 @@ class SlotProcess:
         process.stdin.write(frames.encode(Kind.ASSIGNMENT, assignment.SerializeToString()))
         await process.stdin.drain()
 
+    async def _explain_no_start(self, error: OSError | asyncio.IncompleteReadError) -> Failure:
+        """Return the failure of a child whose process did not come to the point of taking it."""
+        match error:
+            case TimeoutError():
+                how = f"was not ready after {_START_SECONDS:g} s"
+            case OSError():
+                how = f"could not be started: {error}"
+            case _:
+                assert self._process is not None
+                how = f"ended at once, with {_ending(await _exit_code(self._process))}"
+        await self.close()
+        return self._failure(FAILURE_KIND_TRAINER_UNABLE, f"the slot's process, {' '.join(self._command)}, {how}")
+
     async def _explain_death(self, process: asyncio.subprocess.Process) -> Failure:
         """Return the failure of a child whose process has ended, or at least its end of the pipe."""
-        await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=_EXIT_SECONDS)
-        code = process.returncode
+        code = await _exit_code(process)
         await self.close()
         if code == -signal.SIGKILL:
             message = (
                 "the child's process was killed (SIGKILL), most likely because the machine or its container ran out of memory"
             )
             return self._failure(FAILURE_KIND_OUT_OF_MEMORY, message)
-        how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-        return self._failure(FAILURE_KIND_CRASHED, f"the child's process ended in training, with {how}")
+        if code is None:
+            return self._failure(FAILURE_KIND_CRASHED, "the child's process broke its pipe in training, went on and was killed")
+        return self._failure(FAILURE_KIND_CRASHED, f"the child's process ended in training, with {_ending(code)}")
 
     def _failure(self, kind: FailureKind.ValueType, message: str) -> Failure:
         return Failure(kind=kind, message=message, traceback=self._tail.decode(errors="replace"))
@@ -168,6 +178,18 @@ async def _receive(process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_ga
                 return Failure.FromString(payload)
             case kind, _:
                 raise ConnectionError(f"a slot's process sends no {kind.name}")
+
+
+async def _exit_code(process: asyncio.subprocess.Process) -> int | None:
+    """Return how a process whose pipe is broken has ended, or None if it goes on."""
+    await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=_EXIT_SECONDS)
+    return process.returncode
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "its pipe closed and the process still there"
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def _stdout(process: asyncio.subprocess.Process) -> asyncio.StreamReader:

@@ -36,6 +36,11 @@ def exit_at_once() -> NoReturn:
     os._exit(3)
 
 
+def close_pipes_and_hang() -> None:
+    os.closerange(3, 256)
+    time.sleep(600)
+
+
 def sigkill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

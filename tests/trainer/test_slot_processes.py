@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from nasfleet.catalogue.tasks import PluginTask
 from nasfleet.v1.trial_pb2 import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet_testing.scripted_controller import PATIENCE_SECONDS, announce, assign
+from nasfleet_trainer import slot_process
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics
@@ -149,6 +150,45 @@ async def test_a_child_that_hangs_is_ended_at_its_timeout_with_its_stack(bench: 
     assert "longer than trial.timeout, 0.5 s" in failure.message
     assert "hang_in_a_loop_without_end" in failure.traceback
     assert await bench.process_id() != before
+
+
+async def test_a_process_that_breaks_its_pipe_and_goes_on_is_ended_and_said_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_process, "_EXIT_SECONDS", 0.2)
+    bench.poison("close_pipes_and_hang")
+    before = await bench.process_id()
+    failure = await bench.train(POISONOUS)
+    assert isinstance(failure, Failure)
+    assert FailureKind.Name(failure.kind) == "FAILURE_KIND_CRASHED"
+    assert failure.message == "the child's process broke its pipe in training, went on and was killed"
+    assert not alive(before)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo no such library >&2; exit 3", "ended at once, with exit code 3"),
+        ("exec sleep 600", "was not ready after 0.5 s"),
+        (None, "could not be started: [Errno 2] No such file or directory"),
+    ],
+)
+async def test_a_process_that_does_not_start_is_the_trainers_failure_and_says_why(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str | None, words: str
+) -> None:
+    python = tmp_path / "python"
+    if script is not None:
+        python.write_text(f"#!/bin/sh\n{script}\n")
+        python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    if "not ready" in words:
+        monkeypatch.setattr(slot_process, "_START_SECONDS", 0.5)
+    bench.poison("none")
+    failure = await bench.train(HARMLESS)
+    assert isinstance(failure, Failure)
+    assert FailureKind.Name(failure.kind) == "FAILURE_KIND_TRAINER_UNABLE"
+    assert f"the slot's process, {python} -m nasfleet_trainer.slot --device cpu, {words}" in failure.message
+    assert ("no such library" in failure.traceback) == ("exit code 3" in words)
 
 
 async def test_a_stopped_child_is_ended_with_all_that_it_started(bench: Bench) -> None:
