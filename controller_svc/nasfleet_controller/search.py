@@ -59,11 +59,12 @@ class Search:
     Without a `batching` nothing is learned from them.
     """
 
-    def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int) -> None:
+    def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int, space_size: int) -> None:
         self.search_id = snapshot.search_id
         self.name = snapshot.name
         self.uid = snapshot.uid
         self.spec = snapshot.spec
+        self.space_size = space_size
         self.state = snapshot.state
         self.message = snapshot.message
         self.created_at = snapshot.created_at

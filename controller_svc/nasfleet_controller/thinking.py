@@ -15,7 +15,8 @@ from nasfleet.spaces.space import SearchSpace
 from nasfleet_controller.batching import Arrival, Group, Together
 from nasfleet_controller.records import Proposal, SearchSnapshot
 from nasfleet_controller.search import BatchRequest, Search
-from nasfleet_controller.strategies.strategy import Credit, Strategy, Update, build_strategy
+from nasfleet_controller.strategies.building import build_strategy
+from nasfleet_controller.strategies.strategy import Credit, Strategy, Update
 
 T = TypeVar("T")
 
@@ -80,7 +81,8 @@ def new_search(snapshot: SearchSnapshot) -> Search:
             batching = Together()
         case Random() | Exhaustive():
             batching = None
-    return Search(snapshot, batching, batch_size=strategy.batch_size)
+    size = build_space(snapshot.spec.search_space).size()
+    return Search(snapshot, batching, batch_size=strategy.batch_size, space_size=size)
 
 
 class Thinker:

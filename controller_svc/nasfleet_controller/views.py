@@ -17,6 +17,7 @@ class SearchView:
     name: SearchName
     uid: str
     spec: SearchSpec
+    space_size: int
     state: SearchState
     message: str
     queued: int
@@ -43,6 +44,7 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         name=search.name,
         uid=search.uid,
         spec=search.spec,
+        space_size=search.space_size,
         state=search.state,
         message=search.message or notice,
         queued=search.queued,

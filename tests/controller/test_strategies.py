@@ -24,8 +24,9 @@ from nasfleet.catalogue import (
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.building import build_space, layers_at
 from nasfleet.spaces.decision import Decision
+from nasfleet_controller.strategies.building import build_strategy
 from nasfleet_controller.strategies.seeding import stream_seed
-from nasfleet_controller.strategies.strategy import Credit, Strategy, build_strategy
+from nasfleet_controller.strategies.strategy import Credit, Strategy
 from nasfleet_testing.spaces import decision_lists
 
 Decisions = tuple[Decision, ...]
@@ -142,7 +143,7 @@ def test_strategies_without_a_policy_import_no_torch(strategy: str) -> None:
     program = f"""
 import sys
 from nasfleet.catalogue import *
-from nasfleet_controller.strategies.strategy import build_strategy
+from nasfleet_controller.strategies.building import build_strategy
 space = SearchSpaceSection(space=ConvChain())
 spec = SearchSpec(search_space=space, strategy={strategy}, task=Synthetic(), budget=Budget(trials=1))
 assert len(build_strategy(spec).propose(0, 0, 8)) == 8

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Callable
 from nasfleet.codec import spec_from_proto, spec_to_proto
 from nasfleet.errors import InvalidInputError
 from nasfleet.names import SearchName, TrialName, parse_namespace
-from nasfleet.spaces.building import build_space
 from nasfleet.v1 import search_pb2, search_pb2_grpc, trial_pb2
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.runner import Runner
@@ -126,7 +125,7 @@ def search_to_proto(view: SearchView) -> search_pb2.Search:
         ),
         average_reward=view.average_reward,
         learner=_learner_to_proto(view),
-        space_size=str(build_space(view.spec.search_space).size()),
+        space_size=str(view.space_size),
         trainer_seconds=view.trainer_seconds,
         running_seconds=view.running_seconds,
         trials_per_second=view.trials_per_second,

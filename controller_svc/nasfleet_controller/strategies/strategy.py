@@ -3,9 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Protocol
 
-from nasfleet.catalogue import Exhaustive, Random, Reinforce, SearchSpec
 from nasfleet.errors import InvalidInputError
 
 
@@ -90,22 +89,3 @@ class Strategy(Protocol):
     def restore(self, checkpoint: bytes) -> None:
         """Return to the state that an update left."""
         ...
-
-
-def build_strategy(spec: SearchSpec) -> Strategy:
-    """Return the strategy that a search asks for, at its beginning; torch is imported for `reinforce` only."""
-    match spec.strategy:
-        case Reinforce():
-            from nasfleet_controller.strategies.reinforce import build_reinforce
-
-            return build_reinforce(spec.search_space, spec.strategy, spec.seed)
-        case Random():
-            from nasfleet_controller.strategies.random_search import RandomStrategy
-
-            return RandomStrategy(spec.search_space, spec.strategy.batch_size, spec.seed)
-        case Exhaustive():
-            from nasfleet_controller.strategies.exhaustive import ExhaustiveStrategy
-
-            return ExhaustiveStrategy(spec.search_space, spec.strategy.batch_size)
-        case _:
-            assert_never(spec.strategy)
