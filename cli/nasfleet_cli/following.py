@@ -1,6 +1,7 @@
 """Following a search: streams of the controller, read by threads, become one view several times a second."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -13,6 +14,7 @@ from nasfleet.v1.fleet_pb2 import Trainer
 from nasfleet.v1.search_pb2 import Search, SearchState
 from nasfleet.v1.trial_pb2 import Trial
 from nasfleet_cli.view_state import ViewState
+from nasfleet_cli.waiting import Waiting
 
 FRAME_SECONDS = 0.2
 FLEET_SECONDS = 0.5
@@ -117,16 +119,20 @@ def follow(
 
     `upkeep` is called for every frame and returns what is to be said.
     """
+    waiting = Waiting()
     with Streams(client, SearchName.parse(state.search.name)) as streams:
         screen.show(state)
         while True:
             over = streams.ended.wait(FRAME_SECONDS)
             state = folded(state, streams.take(), upkeep())
+            now = time.monotonic()
+            waiting = waiting.then(state.search, now)
+            state = replace(state, waiting=waiting.told(state.search, state.trainers, now))
             screen.show(state)
             suspended = stop_if_suspended and state.search.state == SearchState.SEARCH_STATE_SUSPENDED
             if over or suspended:
                 break
-    state = replace(state, search=client.get_search(state.search.name), hint="")
+    state = replace(state, search=client.get_search(state.search.name), hint="", waiting="")
     screen.show(state)
     return state
 

@@ -43,6 +43,6 @@ def line(state: ViewState) -> str:
     if search.HasField("best_trial"):
         parts.append(f"best {figures.reward(search.best_trial.reward)}")
     parts.append(figures.rate(progress.trials_per_second))
-    if search.state == SearchState.SEARCH_STATE_RUNNING:
+    if search.state == SearchState.SEARCH_STATE_RUNNING and not state.waiting:
         parts.append(f"eta {figures.duration(progress.seconds_left)}")
     return " ".join(parts)

@@ -37,28 +37,29 @@ def render(state: ViewState, rows: int = 40) -> RenderableType:
     """Return the view, at most about `rows` lines high."""
     trainer_rows = min(len(state.trainers), max((rows - _FIXED_ROWS) // 2, 1))
     chart_rows = min(max(rows - _FIXED_ROWS - trainer_rows, _CHART_ROWS.start), _CHART_ROWS.stop - 1)
-    parts: list[RenderableType] = [_headline(state.search), _figures(state.search), Text()]
+    parts: list[RenderableType] = [_headline(state), _figures(state.search), Text()]
     if state.curve.rewards:
         parts += [_Chart(state.curve, chart_rows), _legend(state.curve), Text()]
     if state.trainers:
         parts += [_trainers(state.trainers, trainer_rows), Text()]
     if state.recent:
         parts.append(_recent(state.recent))
-    if state.search.message:
-        parts.append(Text(state.search.message, style="yellow", no_wrap=True, overflow="ellipsis"))
-    parts += [Text(notice, style="yellow", no_wrap=True, overflow="ellipsis") for notice in state.notices]
+    told = [line for line in (state.search.message, state.waiting, *state.notices) if line]
+    parts += [Text(line, style="yellow", no_wrap=True, overflow="ellipsis") for line in told]
     if state.hint:
         parts.append(Text(state.hint, style="dim", no_wrap=True, overflow="ellipsis"))
     return Group(*parts)
 
 
-def _headline(search: Search) -> RenderableType:
+def _headline(view: ViewState) -> RenderableType:
+    search = view.search
     progress = progress_of(search)
     state = Text(word(SearchState.Name(search.state), "SEARCH_STATE_"), style=STATE_STYLES.get(search.state, ""))
     left = Text(
         f"{progress.settled:,}/{progress.trials:,}  {progress.fraction:.0%}  {figures.rate(progress.trials_per_second)}"
     )
-    if search.state == SearchState.SEARCH_STATE_RUNNING and progress.seconds_left is not None:
+    going = search.state == SearchState.SEARCH_STATE_RUNNING and not view.waiting
+    if going and progress.seconds_left is not None:
         left.append(f"  {figures.duration(progress.seconds_left)} left", style="bold")
     line = Table.grid(padding=(0, 2), expand=True)
     line.add_column(no_wrap=True)

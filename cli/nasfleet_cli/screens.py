@@ -13,6 +13,8 @@ from nasfleet_cli.plain_lines import PlainLines, line
 from nasfleet_cli.rendering import render
 from nasfleet_cli.view_state import ViewState
 
+_REMINDER_SECONDS = 30.0
+
 
 class LiveScreen:
     """Draws the view again in place."""
@@ -32,6 +34,7 @@ class PlainScreen:
         self._lines = PlainLines()
         self._noticed = 0
         self._message = ""
+        self._waited = float("-inf")
 
     def show(self, state: ViewState) -> None:
         """Write a line if one is due, and what is new besides trials."""
@@ -42,6 +45,9 @@ class PlainScreen:
             click.echo(state.search.message)
         self._message = state.search.message
         now = time.monotonic()
+        if state.waiting and now - self._waited >= _REMINDER_SECONDS:
+            click.echo(state.waiting)
+            self._waited = now
         if self._lines.due(state.search, now):
             click.echo(line(state))
             self._lines = self._lines.said(state.search, now)

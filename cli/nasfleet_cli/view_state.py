@@ -25,6 +25,7 @@ class ViewState:
         notices: the last things that happened besides trials: "trainer-1 ended and was started again".
         noticed: how many notices there were.
         hint: one line on what can be typed.
+        waiting: one line on what it waits for if no trial is in training; empty otherwise.
     """
 
     search: Search
@@ -34,6 +35,7 @@ class ViewState:
     notices: tuple[str, ...] = ()
     noticed: int = 0
     hint: str = ""
+    waiting: str = ""
 
     def with_search(self, search: Search) -> Self:
         """Return the view of a newer search."""

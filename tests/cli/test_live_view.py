@@ -12,7 +12,9 @@ from nasfleet_cli.plain_lines import PlainLines, line
 from nasfleet_cli.progress import progress_of
 from nasfleet_cli.rendering import render
 from nasfleet_cli.reward_curve import RewardCurve
+from nasfleet_cli.screens import PlainScreen
 from nasfleet_cli.view_state import ViewState
+from nasfleet_cli.waiting import Waiting
 from nasfleet_testing.searches import failed_trial_message, search_message, trainer_message, trial_message
 
 REWARDS = st.lists(st.floats(min_value=-1e6, max_value=1e6), max_size=300)
@@ -73,6 +75,56 @@ def test_the_view_fits_into_the_terminal(width: int, rows: int, trainers: int) -
 
 def test_trainers_that_do_not_fit_are_counted() -> None:
     assert "and 294 more" in drawn(busy_state(300), rows=24)
+
+
+def standing_still(*, seconds: float = 12, trainers: int = 0, labels: dict[str, str] | None = None) -> ViewState:
+    search = search_message()
+    search.spec.trainer_pool_selector.match_labels.update(labels or {})
+    fleet = tuple(trainer_message(index, index) for index in range(trainers))
+    return ViewState(search=search, trainers=fleet, waiting=Waiting().then(search, 100).told(search, fleet, 100 + seconds))
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (standing_still(), "no trainer is connected"),
+        (standing_still(labels={"gpu": "h200"}), "no trainer is connected; the search wants trainers with gpu=h200"),
+        (standing_still(trainers=1), "no trainer has taken a trial for 12s"),
+        (
+            standing_still(trainers=1, labels={"zone": "a", "gpu": "h200"}),
+            "no trainer has taken a trial for 12s; the search wants trainers with gpu=h200, zone=a",
+        ),
+        (standing_still(seconds=4), ""),
+    ],
+)
+def test_a_search_without_a_trial_in_training_says_what_it_waits_for(state: ViewState, told: str) -> None:
+    assert state.waiting == told
+    assert told in drawn(state)
+
+
+def test_a_search_whose_trainers_are_all_unable_says_that_they_are_tried_again_and_promises_no_end() -> None:
+    search = search_message()
+    search.message = "trainer-0 cannot run this search: no such file"
+    waiting = Waiting().then(search, 100).then(search, 105).told(search, (), 106)
+    text = drawn(ViewState(search=search, waiting=waiting))
+    assert "trainer-0 cannot run this search: no such file" in text
+    assert "tried again every 30 s" in text
+    assert " left" not in text
+    assert "eta" not in line(ViewState(search=search, waiting=waiting))
+
+
+def test_plain_lines_tell_once_in_a_while_what_a_search_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = PlainScreen()
+    for seconds in (4, 5, 6, 7):
+        shown.show(standing_still(seconds=seconds))
+    assert capsys.readouterr().out.count("no trainer is connected") == 1
+
+
+def test_a_search_that_has_a_leased_trial_or_does_not_run_waits_for_nothing() -> None:
+    search = search_message()
+    search.counts.running = 1
+    assert Waiting(since=1).then(search, 100) == Waiting()
+    assert Waiting(since=1).then(search_message(state=SearchState.SEARCH_STATE_SUSPENDED), 100) == Waiting()
 
 
 def test_a_long_curve_is_drawn_quickly_enough_for_a_live_view() -> None:

@@ -267,6 +267,13 @@ def test_a_request_to_end_suspends_as_ctrl_c_does(tmp_path: Path) -> None:
     assert "search tiny is suspended" in rest
 
 
+def test_trainers_of_a_run_have_the_labels_that_its_search_wants(tmp_path: Path) -> None:
+    search_file(tmp_path, trials=2, more="  trainerPoolSelector: {matchLabels: {gpu: h200}}\n")
+    ended = nasfleet(tmp_path, "run", "tiny.yaml", "--trainers", "1")
+    assert ended.returncode == 0, ended.stdout
+    assert "trial 2/2" in ended.stdout
+
+
 def test_a_space_of_ones_own_in_python_is_lowered_and_searched(tmp_path: Path) -> None:
     (tmp_path / "own_space.py").write_text(
         "from nasfleet.spaces.assignment_space import AssignmentSpace\n"

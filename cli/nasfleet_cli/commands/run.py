@@ -166,6 +166,8 @@ def _trainers(search: Search, controller: Controller, target: Target, wishes: Wi
         count = 0 if controller.program is None else min(cores, search.spec.parallelism)
     arguments = ["--controller", controller.address, "--slots", "1", "--agents", "1", "--device", wishes.device]
     arguments += ["--threads", str(max(cores // max(count, 1), 1)), "--artifacts", str((target.state / "artifacts").resolve())]
+    for key, value in search.spec.trainer_pool_selector.match_labels.items():  # they are made for this search
+        arguments += ["--label", f"{key}={value}"]
     if wishes.data_dir is not None:
         arguments += ["--data-dir", str(wishes.data_dir)]
     return Trainers([arguments] * count, target.state / "logs")
