@@ -111,10 +111,7 @@ class Searches:
     def _artifacts_dir(self, spec: SearchSpec) -> Path | None:
         if spec.artifacts is None:
             return self._place.artifacts_dir
-        scheme, separator, rest = spec.artifacts.rpartition("://")
-        if separator and scheme != "file":
-            raise TrainerUnableError(f"artifacts go to {spec.artifacts}, which is no directory; give a path or file:///path")
-        return Path(rest)
+        return Path(spec.artifacts.removeprefix("file://"))
 
     def _space(self, assignment: Assignment) -> SearchSpace:
         layers = assignment.layers if assignment.HasField("layers") else None

@@ -1,10 +1,11 @@
 """What is checked at the door, before anything is started: whether this machine can train for a search at all."""
 
 import importlib.util
+import os
 from pathlib import Path
 
-from nasfleet.catalogue import Choices, ConvChain, ImageClassification, PluginSpace, PluginTask, SearchSpec, Tabular
-from nasfleet.errors import InvalidInputError
+from nasfleet.catalogue import Choices, ConvChain, ImageClassification, PluginSpace, PluginTask, SearchSpec, Tabular, Weights
+from nasfleet.errors import InvalidInputError, NasfleetError
 from nasfleet_cli.extras import needing
 
 
@@ -19,6 +20,9 @@ def check_trainable(spec: SearchSpec, data_dir: Path | None, device: str) -> Non
         _check_table(task, data_dir)
     elif isinstance(task, PluginTask):
         _check_importable(task.object)
+        _check_made(spec, task.object)
+    if spec.artifacts is not None and spec.weights is not Weights.NONE:
+        _check_writable(spec.artifacts)
 
 
 def _check_gpu() -> None:
@@ -56,4 +60,28 @@ def _check_importable(path: str) -> None:
         raise InvalidInputError(
             f"spec.task.plugin.object {path} cannot be imported: there is no module {module}; "
             "run nasfleet in the folder that holds it, or install it"
+        )
+
+
+def _check_made(spec: SearchSpec, path: str) -> None:
+    """Make the task as a trainer does; what the user's own code raises on import is the user's to mend."""
+    with needing("trainer"):
+        from nasfleet_trainer.tasks.loading import load_task
+    try:
+        load_task(spec)
+    except NasfleetError as error:
+        raise InvalidInputError(f"spec.task.plugin: {error}") from error
+    except Exception as error:
+        raise InvalidInputError(
+            f"spec.task.plugin.object {path} cannot be imported: {type(error).__name__}: {error}; correct the module"
+        ) from error
+
+
+def _check_writable(artifacts: str) -> None:
+    folder = Path(artifacts.removeprefix("file://")).absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            f"spec.artifacts {artifacts} cannot be written: {there} is no directory that this user may write to; "
+            "give another directory, or the right to write"
         )

@@ -52,7 +52,7 @@ def test_a_change_that_is_allowed_is_named(new: SearchSpec, path: str) -> None:
             "spec.searchSpace.convChain.layers",
         ),
         (smallest_spec(), smallest_spec(search_space=_GROWING), "spec.searchSpace.growth"),
-        (smallest_spec(), smallest_spec(artifacts="s3://a"), "spec.artifacts"),
+        (smallest_spec(), smallest_spec(artifacts="models"), "spec.artifacts"),
     ],
 )
 def test_a_change_that_is_refused_is_named(old: SearchSpec, new: SearchSpec, path: str) -> None:

@@ -140,6 +140,37 @@ def test_a_task_of_ones_own_that_is_not_there(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("task", "parts"),
+    [
+        ("object: 'own_task:Absent'", ("own_task has no Absent", "correct spec.task.plugin.object")),
+        ("object: 'own_task:Strict', parameters: {width: 3}", ("own_task:Strict failed", "'width'", "plugin.parameters")),
+        ("object: 'own_task:Broken'", ("own_task:Broken failed", "no disk", "plugin.parameters")),
+        ("object: 'own_task:Idle'", ("gives a Idle without a method train(run, report)",)),
+        ("object: 'torn_task:Task'", ("torn_task:Task cannot be imported", "ZeroDivisionError", "correct the module")),
+    ],
+)
+def test_a_task_of_ones_own_that_cannot_be_made(folder: Path, task: str, parts: tuple[str, ...]) -> None:
+    (folder / "torn_task.py").write_text("1 / 0\n")
+    (folder / "own_task.py").write_text(
+        "class Strict:\n    def __init__(self, *, depth): pass\n    def train(self, run, report): pass\n\n\n"
+        "class Broken:\n    def __init__(self): raise RuntimeError('no disk')\n\n\n"
+        "class Idle: pass\n"
+    )
+    refused(run_changed(folder, "synthetic: {}", f"plugin: {{{task}}}"), "spec.task.plugin", *parts)
+
+
+def test_weights_for_an_object_store(folder: Path) -> None:
+    result = run_changed(folder, "budget:", "artifacts: s3://bucket/models\n  budget:")
+    refused(result, 'spec.artifacts is "s3://bucket/models"', "object stores are not served yet", "give a directory")
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_weights_for_a_directory_that_cannot_be_made(folder: Path, scheme: str) -> None:
+    result = run_changed(folder, "budget:", f"artifacts: {scheme}{folder}/search.yaml/models\n  budget:")
+    refused(result, "spec.artifacts", "cannot be written", f"{folder}/search.yaml is no directory")
+
+
+@pytest.mark.parametrize(
     ("options", "parts"),
     [
         (["--trainers", "-1"], ("--trainers", "-1")),

@@ -117,14 +117,6 @@ def test_weights_go_where_the_search_says_or_else_the_trainer(uri: str | None, p
     assert run.artifacts_dir == Path(path)
 
 
-def test_an_object_store_that_is_not_served_is_refused_by_name() -> None:
-    searches = Searches(Place())
-    spec = dataclasses.replace(search_spec(Synthetic()), artifacts="s3://bucket")
-    searches.announce(SearchAnnouncement(search=SEARCH, spec=spec_to_proto(spec)))
-    with pytest.raises(TrainerUnableError, match="s3://bucket, which is no directory"):
-        searches.child_run(Assignment(trial=f"{SEARCH}/trials/1", tokens=[0, 0, 0]))
-
-
 async def test_the_example_of_a_task_of_ones_own_trains_in_a_real_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     spec = document.load((ROOT / "examples/plugins/my_task.yaml").read_text()).spec

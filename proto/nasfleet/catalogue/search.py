@@ -114,7 +114,10 @@ class SearchSpec(Block):
     )
     weights: Weights = parameter("Which trained weights are kept.", default=Weights.BEST, changeable=True)
     artifacts: str | None = parameter(
-        "Directory or URI for weights; without it the state directory.", default=None, min_length=1, max_length=2048
+        "Directory for weights, as a path or file:///path; without it the state directory.",
+        default=None,
+        min_length=1,
+        max_length=2048,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -134,6 +137,10 @@ class SearchSpec(Block):
         if isinstance(self.strategy, Exhaustive) and self.search_space.growth is not None:
             fault = "is given with the exhaustive strategy, which goes through one space"
             yield Problem(("searchSpace", "growth"), fault, "remove it, or use another strategy")
+        scheme, separator, _ = (self.artifacts or "").partition("://")
+        if separator and scheme != "file":
+            fault = f'is "{self.artifacts}", and object stores are not served yet'
+            yield Problem(("artifacts",), fault, "give a directory, as a path or file:///path")
 
 
 class ApiVersion(Named):

@@ -1382,7 +1382,7 @@ class SearchSpec(_message.Message):
     weights: Global___Weights.ValueType
     """Which trained weights are kept. Default Best. May change while the search runs."""
     artifacts: _builtins.str
-    """Directory or URI for weights; without it the state directory. 1 to 2,048 characters."""
+    """Directory for weights, as a path or file:///path; without it the state directory. 1 to 2,048 characters."""
     @_builtins.property
     def search_space(self) -> Global___SearchSpaceSection:
         """What is searched. Required."""
