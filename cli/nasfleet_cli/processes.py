@@ -49,9 +49,9 @@ class Serving:
 
 
 class Program:
-    """One process; `log` takes its standard error. Of its output only the first line is ever read."""
+    """One process; `log` takes what it says, except for its standard output if that is a pipe, to read its first line from."""
 
-    def __init__(self, name: str, module: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, name: str, module: str, arguments: Sequence[str], log: Path, *, piped: bool = False) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = log
@@ -60,7 +60,7 @@ class Program:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments, "--exit-with-parent"],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if piped else errors,
                 stderr=errors,
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -77,7 +77,7 @@ class Program:
         return self._process.poll()
 
     def first_line(self, seconds: float) -> str:
-        """Return the first line of its output.
+        """Return the first line of its piped output; the rest is read and dropped, so that the pipe never fills.
 
         Raises:
             ProgramEndedError: if it ends, or says nothing for so long.
@@ -85,7 +85,14 @@ class Program:
         lines: queue.Queue[bytes] = queue.Queue()
         output = self._process.stdout
         assert output is not None
-        threading.Thread(target=lambda: lines.put(output.readline()), daemon=True).start()
+
+        def read() -> None:
+            lines.put(output.readline())
+            with output:
+                while output.read(4096):
+                    pass
+
+        threading.Thread(target=read, daemon=True).start()
         try:
             line = lines.get(timeout=seconds)
         except queue.Empty:
@@ -133,8 +140,6 @@ class Program:
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
 
 
 def start_controller(state: Path, metrics: str = "") -> tuple[Program, Serving]:
@@ -144,7 +149,7 @@ def start_controller(state: Path, metrics: str = "") -> tuple[Program, Serving]:
         ProgramEndedError: if it does not serve; the message says why.
     """
     arguments = ["--state", str(state), "--listen", "127.0.0.1:0", "--metrics", metrics]
-    program = Program("controller", "nasfleet_controller", arguments, state / "logs" / "controller.log")
+    program = Program("controller", "nasfleet_controller", arguments, state / "logs" / "controller.log", piped=True)
     try:
         return program, Serving.parse(program.first_line(START_SECONDS))
     except BaseException:

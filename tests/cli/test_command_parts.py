@@ -16,7 +16,7 @@ from nasfleet_cli import tables
 from nasfleet_cli.addressing import search_name, short, trial_name
 from nasfleet_cli.main import cli
 from nasfleet_cli.messages import as_json, as_yaml
-from nasfleet_cli.processes import ProgramEndedError, Serving, Trainers
+from nasfleet_cli.processes import Program, ProgramEndedError, Serving, Trainers
 from nasfleet_cli.target import serving_at
 from nasfleet_testing.searches import search_message, trial_message
 
@@ -95,6 +95,23 @@ def test_a_trainer_that_dies_too_often_ends_the_run_with_its_log(tmp_path: Path,
             trainers.revive()
     finally:
         trainers.stop()
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_program_that_prints_more_than_a_pipe_holds_is_not_held_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, piped: bool
+) -> None:
+    (tmp_path / "noisy.py").write_text("print('first', flush=True)\nprint('A' * 1_000_000, flush=True)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    program = Program("trainer", "noisy", [], tmp_path / "noisy.log", piped=piped)
+    try:
+        if piped:
+            assert program.first_line(60) == "first\n"
+        program.wait(60)
+        assert program.exit_code == 0
+        assert (tmp_path / "noisy.log").stat().st_size == (0 if piped else 1_000_007)
+    finally:
+        program.stop()
 
 
 @pytest.mark.parametrize(
