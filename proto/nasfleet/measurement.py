@@ -7,6 +7,7 @@ from enum import Enum, auto
 from nasfleet.errors import InvalidInputError
 
 LARGEST_COUNT = 2**63 - 1
+LARGEST_VALUE = 1e12  # as of a document's rewards
 
 
 class NotFiniteError(InvalidInputError):
@@ -19,6 +20,7 @@ class EpochMeasurement:
 
     Raises:
         NotFiniteError: if a figure is not finite.
+        InvalidInputError: if the value is larger than any that is meant, or the seconds are negative.
     """
 
     epoch: int
@@ -32,6 +34,8 @@ class EpochMeasurement:
             raise NotFiniteError(
                 f"epoch {self.epoch} must be finite, got value={self.value}, seconds={self.seconds}, loss={self.loss}"
             )
+        _refuse_too_large(self.value)
+        _refuse_negative("seconds", self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Measurement:
 
     Raises:
         NotFiniteError: if a figure is not finite.
-        InvalidInputError: if the epochs are not in order, or a count is larger than a store can hold.
+        InvalidInputError: if the epochs are not in order, the value is larger than any that is meant, a time or a count is
+            negative, or a count is larger than a store can hold.
     """
 
     value: float
@@ -64,12 +69,27 @@ class Measurement:
         figures = (self.value, self.seconds, self.trainer_seconds)
         if not all(map(math.isfinite, figures)):
             raise NotFiniteError(f"a measurement must be finite, got {figures}: report a failure instead")
+        _refuse_too_large(self.value)
+        _refuse_negative("seconds", self.seconds)
+        _refuse_negative("trainer_seconds", self.trainer_seconds)
+        _refuse_negative("parameters", self.parameters or 0)
+        _refuse_negative("multiply_adds", self.multiply_adds or 0)
         if any(later.epoch <= earlier.epoch for earlier, later in zip(self.epochs, self.epochs[1:], strict=False)):
             raise InvalidInputError(f"epochs must grow, got {[epoch.epoch for epoch in self.epochs]}")
         if max(self.parameters or 0, self.multiply_adds or 0) > LARGEST_COUNT:
             raise InvalidInputError(
                 f"{self.parameters} parameters and {self.multiply_adds} multiply-adds: no network has so many"
             )
+
+
+def _refuse_too_large(value: float) -> None:
+    if abs(value) > LARGEST_VALUE:
+        raise InvalidInputError(f"value is {value:g}: give a figure of merit between {-LARGEST_VALUE:g} and {LARGEST_VALUE:g}")
+
+
+def _refuse_negative(name: str, figure: float) -> None:
+    if figure < 0:
+        raise InvalidInputError(f"{name} is {figure}: give 0 or more")
 
 
 class FailureClass(Enum):

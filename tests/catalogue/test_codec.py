@@ -26,15 +26,17 @@ from nasfleet.codec import (
     spec_to_proto,
 )
 from nasfleet.errors import InvalidInputError
-from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
+from nasfleet.measurement import LARGEST_COUNT, LARGEST_VALUE, EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.v1 import catalogue_pb2, trial_pb2
 from nasfleet_testing.specs import smallest_spec, specs
 
 _figures = st.floats(allow_nan=False, allow_infinity=False)
-_epochs = st.lists(st.builds(EpochMeasurement, st.just(1), _figures, _figures, st.none() | _figures), max_size=4).map(
+_values = st.floats(-LARGEST_VALUE, LARGEST_VALUE)
+_seconds = st.floats(0, allow_infinity=False)
+_epochs = st.lists(st.builds(EpochMeasurement, st.just(1), _values, _seconds, st.none() | _figures), max_size=4).map(
     lambda epochs: tuple(EpochMeasurement(n, epoch.value, epoch.seconds, epoch.loss) for n, epoch in enumerate(epochs, 1))
 )
-_counts = st.none() | st.integers(0, 2**64 - 1)
+_counts = st.none() | st.integers(0, LARGEST_COUNT)
 
 
 @settings(max_examples=40, deadline=None)
@@ -51,7 +53,7 @@ def test_a_spec_comes_back_from_the_json_form_of_its_message(spec: SearchSpec) -
     assert spec_from_proto(json_format.Parse(text, catalogue_pb2.SearchSpec())) == spec
 
 
-@given(st.builds(Measurement, _figures, _epochs, _figures, _figures, _counts, _counts, st.none() | st.text()))
+@given(st.builds(Measurement, _values, _epochs, _seconds, _seconds, _counts, _counts, st.none() | st.text()))
 def test_a_measurement_comes_back_as_it_left(measurement: Measurement) -> None:
     assert measurement_from_proto(measurement_to_proto(measurement)) == measurement
 

@@ -74,8 +74,21 @@ async def acknowledged(stream: grpc.aio.StreamStreamCall) -> int:
         measurement(value=1e200),
         measurement(parameters=HUGE),
         measurement(multiply_adds=HUGE),
+        measurement(seconds=-1.0),
+        measurement(trainer_seconds=-1.0),
+        measurement(epochs=[EpochMeasurement(epoch=1, value=0.5, seconds=-1.0)]),
     ],
-    ids=["no value", "no seconds", "an epoch without seconds", "a reward beyond all numbers", "parameters", "multiply-adds"],
+    ids=[
+        "no value",
+        "no seconds",
+        "an epoch without seconds",
+        "a reward beyond all numbers",
+        "parameters",
+        "multiply-adds",
+        "negative seconds",
+        "negative trainer seconds",
+        "an epoch of negative seconds",
+    ],
 )
 async def test_a_measurement_that_cannot_be_one_is_the_models_failure(channel: grpc.aio.Channel, said: Measurement) -> None:
     stream, fence = await working(channel)
@@ -85,7 +98,15 @@ async def test_a_measurement_that_cannot_be_one_is_the_models_failure(channel: g
     assert (counts.succeeded, counts.queued + counts.running + counts.failed) == (0, 1)
 
 
-@pytest.mark.parametrize("epoch", [EpochMeasurement(epoch=1, value=NAN), EpochMeasurement(epoch=1, value=0.5, seconds=NAN)])
+@pytest.mark.parametrize(
+    "epoch",
+    [
+        EpochMeasurement(epoch=1, value=NAN),
+        EpochMeasurement(epoch=1, value=0.5, seconds=NAN),
+        EpochMeasurement(epoch=1, value=0.5, seconds=-1.0),
+        EpochMeasurement(epoch=1, value=-1e13),
+    ],
+)
 async def test_an_epoch_that_cannot_be_one_is_left_out(channel: grpc.aio.Channel, epoch: EpochMeasurement) -> None:
     stream, fence = await working(channel)
     await stream.write(fleet_pb2.WorkRequest(progress=[fleet_pb2.Progress(fence=fence, epochs=[epoch])]))

@@ -8,7 +8,7 @@ from functools import partial
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.codec import epoch_from_proto, failure_from_proto, measurement_from_proto, spec_to_proto
 from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, UnavailableError
-from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement, NotFiniteError
+from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import TrialName
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc
 from nasfleet_controller.connection import Connection, Orders, Outcome, Report
@@ -119,7 +119,7 @@ def _report(request: fleet_pb2.WorkRequest) -> Report:
 def _epochs(sent: fleet_pb2.Progress) -> Iterator[EpochMeasurement]:
     """Yield the epochs of a child in training; one that cannot be one is left out, and the outcome will say more."""
     for epoch in sent.epochs:
-        with contextlib.suppress(NotFiniteError):
+        with contextlib.suppress(InvalidInputError):
             yield epoch_from_proto(epoch)
 
 
