@@ -59,9 +59,9 @@ def _of_searches(state: ControllerState, searches: list[Search]) -> Iterator[Met
         queued.add_metric(labels, search.queued)
         in_flight.add_metric(labels, search.running)
         training.add_metric(labels, in_training[search.search_id])
-        used.add_metric(labels, search.trainer_seconds)
-        if search.best is not None:
-            best.add_metric(labels, search.best[1])
-        if search.average_reward is not None:
-            average.add_metric(labels, search.average_reward)
+        used.add_metric(labels, search.tally.trainer_seconds)
+        if search.tally.best is not None:
+            best.add_metric(labels, search.tally.best[1])
+        if search.tally.average_reward is not None:
+            average.add_metric(labels, search.tally.average_reward)
     yield from (queued, in_flight, training, best, average, used)

@@ -34,8 +34,8 @@ from nasfleet_controller.records import (
     TrialSettled,
     TrialState,
 )
-from nasfleet_controller.reward_average import moved
 from nasfleet_controller.strategies.strategy import Update
+from nasfleet_controller.tally import Tally
 
 CLOCK_SECONDS = 10.0
 
@@ -71,12 +71,14 @@ class Search:
         self.moved_at = snapshot.moved_at
         self.proposed = snapshot.proposed
         self.batches = snapshot.batches
-        self.succeeded = snapshot.succeeded
-        self.failed = snapshot.failed
-        self.lost = snapshot.lost
-        self.trainer_seconds = snapshot.trainer_seconds
-        self.best = snapshot.best
-        self.average_reward = snapshot.average_reward
+        self.tally = Tally(
+            snapshot.succeeded,
+            snapshot.failed,
+            snapshot.lost,
+            snapshot.trainer_seconds,
+            snapshot.best,
+            snapshot.average_reward,
+        )
         self.update = snapshot.update
         self.hashes = set(snapshot.hashes)
         self.exhausted = False
@@ -92,11 +94,6 @@ class Search:
             self._ready.extend(restore(batching, snapshot.open_trials, snapshot.unlearned))
 
     # What can be asked.
-
-    @property
-    def settled(self) -> int:
-        """Trials that are done for good."""
-        return self.succeeded + self.failed + self.lost
 
     @property
     def queued(self) -> int:
@@ -195,7 +192,7 @@ class Search:
         """
         reward = reward_of(self.spec.reward, measurement)
         ended = self._end_attempt(number, outcome_id, None, measurement.trainer_seconds, at)
-        self.succeeded += 1
+        self.tally.succeed(number, reward)
         return self._checked([ended, *self._settle(number, ended.fence, reward, measurement, None, at)])
 
     def fail(self, number: int, outcome_id: str | None, failure: Failure, seconds: float, at: float) -> list[Record]:
@@ -205,12 +202,8 @@ class Search:
         if charged is not None:
             self._open.requeue(charged)
             return self._checked([ended, TrialRequeued(self.search_id, number, failure)])
-        reward = None
-        if failure.kind.failure_class is FailureClass.MODEL:
-            reward = self.spec.trial.failure_reward
-            self.failed += 1
-        else:
-            self.lost += 1
+        reward = self.spec.trial.failure_reward if failure.kind.failure_class is FailureClass.MODEL else None
+        self.tally.give_up(reward)
         return self._checked([ended, *self._settle(number, ended.fence, reward, None, failure, at)])
 
     def learn(self, group: Group, update: Update | None, at: float) -> list[Record]:
@@ -296,7 +289,7 @@ class Search:
         trial = self._open[number]
         if trial.lease is None:
             raise InvariantError(f"trial {number} is not leased")
-        self.trainer_seconds += trainer_seconds
+        self.tally.trainer_seconds += trainer_seconds
         return AttemptEnded(trial.lease.fence, outcome_id, failure, trainer_seconds, at)
 
     def _settle(
@@ -304,23 +297,21 @@ class Search:
     ) -> list[Record]:
         trial = self._open.pop(number)
         state = TrialState.FAILED if measurement is None else TrialState.SUCCEEDED
-        if reward is not None:
-            self._reckon(number, reward, measured=measurement is not None)
         if self._batching is not None:
-            settled = SettledTrial(number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.settled)
+            settled = SettledTrial(
+                number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.tally.settled
+            )
             if (group := self._batching.settle(settled)) is not None:
                 self._ready.append(group)
-        settled_record = TrialSettled(self.search_id, number, fence, self.settled, state, reward, measurement, failure, at)
+        settled_record = TrialSettled(
+            self.search_id, number, fence, self.tally.settled, state, reward, measurement, failure, at
+        )
         return [settled_record, *self.end_if_due(at)]
-
-    def _reckon(self, number: int, reward: float, *, measured: bool) -> None:
-        self.average_reward = moved(self.average_reward, reward)
-        if measured and (self.best is None or reward > self.best[1]):
-            self.best = (number, reward)
 
     def _end_reason(self, budget: Budget, at: float) -> str | None:
         exhausted = self.exhausted and not self._open
-        usage = Usage(self.settled, self.best, self.trainer_seconds, self.running_seconds(at), exhausted)
+        tally = self.tally
+        usage = Usage(tally.settled, tally.best, tally.trainer_seconds, self.running_seconds(at), exhausted)
         return end_reason(budget, usage)
 
     def _release_all(self, why: str, at: float) -> list[Record]:
@@ -345,8 +336,8 @@ class Search:
             )
 
     def _checked(self, records: list[Record]) -> list[Record]:
-        if self.proposed != len(self._open) + self.settled:
-            raise InvariantError(f"{self.proposed} proposed, but {len(self._open)} open and {self.settled} settled")
+        if self.proposed != len(self._open) + self.tally.settled:
+            raise InvariantError(f"{self.proposed} proposed, but {len(self._open)} open and {self.tally.settled} settled")
         if not self.running >= 0 or (self.state is not SearchState.RUNNING and self.running):
             raise InvariantError(f"{self.running} leases in state {self.state.name}")
         return records

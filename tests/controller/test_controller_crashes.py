@@ -207,7 +207,7 @@ class ControllerCrashes(RuleBasedStateMachine):
             return
         page = self.store.results.page(TrialQuery(NAME), 1000)
         done = [trial for trial in page.trials if trial.state is TrialState.SUCCEEDED]
-        assert len(done) == self.search.succeeded
+        assert len(done) == self.search.tally.succeeded
         assert all(trial.reward == reward_of_tokens(trial.tokens) for trial in done)
         counted = [outcome_id for outcome_id, status in self.told if status is not OutcomeStatus.LATE]
         assert len(counted) == len(set(counted))
@@ -223,15 +223,15 @@ class ControllerCrashes(RuleBasedStateMachine):
         assert (loaded.proposed, loaded.batches, loaded.succeeded, loaded.failed, loaded.lost) == (
             here.proposed,
             here.batches,
-            here.succeeded,
-            here.failed,
-            here.lost,
+            here.tally.succeeded,
+            here.tally.failed,
+            here.tally.lost,
         )
         assert loaded.open_trials == tuple(here.trial(trial.number) for trial in loaded.open_trials)
-        assert len(loaded.open_trials) == here.proposed - here.settled
+        assert len(loaded.open_trials) == here.proposed - here.tally.settled
         assert loaded.state is here.state
-        assert loaded.best == here.best
-        assert loaded.trainer_seconds == here.trainer_seconds
+        assert loaded.best == here.tally.best
+        assert loaded.trainer_seconds == here.tally.trainer_seconds
         assert loaded.hashes == here.hashes
 
 

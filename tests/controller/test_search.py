@@ -133,7 +133,7 @@ def test_loss_model_failure_and_timeout_have_budgets_of_their_own() -> None:
     given_up = fail(machine, FailureKind.NOT_FINITE)
     assert isinstance(given_up, TrialSettled)
     assert (given_up.number, given_up.state, given_up.reward) == (0, TrialState.FAILED, -1.0)
-    assert (machine.failed, machine.lost) == (1, 0)
+    assert (machine.tally.failed, machine.tally.lost) == (1, 0)
 
 
 @pytest.mark.parametrize("kind", [FailureKind.LEASE_EXPIRED, FailureKind.TIMED_OUT])
@@ -143,7 +143,7 @@ def test_only_a_model_failure_earns_the_failure_reward(kind: FailureKind) -> Non
     given_up = fail(machine, kind)
     assert isinstance(given_up, TrialSettled)
     assert given_up.reward is None
-    assert (machine.failed, machine.lost) == (0, 1)
+    assert (machine.tally.failed, machine.tally.lost) == (0, 1)
 
 
 def test_a_lease_handed_back_in_order_costs_nothing_however_often() -> None:
@@ -212,9 +212,9 @@ def test_the_best_trial_is_the_first_of_the_best_and_the_average_moves() -> None
     draw(machine)
     for value in (0.2, 0.8, 0.8):
         settle(machine, value)
-    assert machine.best == (1, 0.8)
+    assert machine.tally.best == (1, 0.8)
     # 0.2, then 0.95 * 0.2 + 0.05 * 0.8 = 0.23, then 0.95 * 0.23 + 0.05 * 0.8 = 0.2585
-    assert machine.average_reward == pytest.approx(0.2585)
+    assert machine.tally.average_reward == pytest.approx(0.2585)
 
 
 def completed(*, suspend: bool) -> Search:
