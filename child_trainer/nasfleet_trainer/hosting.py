@@ -1,10 +1,7 @@
 """One process that hosts trainers: its agents, their common channel and metrics, and how it is told to leave."""
 
 import asyncio
-import os
 import signal
-import sys
-import threading
 from functools import partial
 
 import grpc
@@ -13,6 +10,7 @@ from prometheus_client import REGISTRY, disable_created_metrics, start_http_serv
 
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.errors import InvalidInputError
+from nasfleet.parent import when_parent_is_gone
 from nasfleet.v1.fleet_pb2 import Hello
 from nasfleet_trainer.agent import Agent
 from nasfleet_trainer.config import Config
@@ -48,7 +46,7 @@ async def host(config: Config) -> None:
         agents = _agents(config, device, channel, metrics)
         _drain_on_signals(agents)
         if config.exit_with_parent:
-            _drain_with_parent(agents)
+            when_parent_is_gone(partial(_drain_all, agents, at_once=True))
         log.info("trainer_started", name=config.name, agents=config.agents, slots=config.slots, device=device.name)
         async with asyncio.TaskGroup() as group:
             for agent in agents:
@@ -102,18 +100,6 @@ def _drain_on_signals(agents: list[Agent]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-
-
-def _drain_with_parent(agents: list[Agent]) -> None:
-    """Drain without any grace when standard input ends, which it does when the parent is gone, however it went."""
-    loop = asyncio.get_running_loop()
-
-    def watch() -> None:
-        while os.read(sys.stdin.fileno(), 4096):  # not sys.stdin.read: its lock would end the interpreter's own ending
-            pass
-        loop.call_soon_threadsafe(partial(_drain_all, agents, at_once=True))
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _drain_all(agents: list[Agent], *, at_once: bool) -> None:

@@ -5,8 +5,8 @@ import os
 import sys
 
 from nasfleet.errors import NasfleetError
+from nasfleet.logs import configure_logs
 from nasfleet_controller.config import ControllerConfig
-from nasfleet_controller.logs import configure_logs
 from nasfleet_controller.server import serve
 
 USER_ERROR = 2

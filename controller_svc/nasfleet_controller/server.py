@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from nasfleet.errors import ConflictError, InvalidInputError
+from nasfleet.parent import when_parent_is_gone
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.config import Address, ControllerConfig
@@ -166,15 +164,7 @@ async def _wait_until_stopped(running: asyncio.Task[None], *, exit_with_parent: 
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(name, stop.set)
     if exit_with_parent:
-        watcher = threading.Thread(target=_wait_for_parent, args=(loop, stop), daemon=True, name="parent")
-        watcher.start()
+        when_parent_is_gone(stop.set)
     stopped = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-
-
-def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while os.read(sys.stdin.fileno(), 4096):  # not sys.stdin.read: its lock would end the interpreter's own ending
-        pass
-    with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
-        loop.call_soon_threadsafe(stop.set)
