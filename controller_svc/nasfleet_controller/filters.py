@@ -1,7 +1,7 @@
 """AIP-160 filters and AIP-132 orders, read into SQLAlchemy expressions.
 
-As AIP-160 has it, OR binds tighter than AND: `a AND b OR c` means `a AND (b OR c)`. A comparison with a field that a row does
-not have is false, so its NOT is true.
+As AIP-160 has it, OR binds tighter than AND: `a AND b OR c` means `a AND (b OR c)`; and `-a` is `NOT a`. A comparison with a
+field that a row does not have is false, so its NOT is true.
 """
 
 import math
@@ -155,7 +155,7 @@ class _Reader:
         return or_(*terms)
 
     def _term(self) -> ColumnElement[bool]:
-        if self._takes("NOT"):
+        if self._takes("NOT") or self._takes_minus():
             return not_(self._simple())
         return self._simple()
 
@@ -208,6 +208,17 @@ class _Reader:
         found = token.text == text and token.kind in {"word", "bracket"}
         self._next += found
         return found
+
+    def _takes_minus(self) -> bool:
+        """Take the minus that stands right before a field or a bracket, which is another way to write NOT."""
+        token = self._peek()
+        if token.kind != "word" or not token.text.startswith("-"):
+            return False
+        if rest := token.text[1:]:
+            self._tokens[self._next] = _Token("word", rest, token.position + 1)
+        else:
+            self._next += 1
+        return True
 
     def _refuse(self, token: _Token, why: str) -> NoReturn:
         word = repr(token.text) if token.text else "the end"

@@ -75,6 +75,7 @@ expressions = st.recursive(
     lambda inner: (
         st.builds(joined, st.sampled_from(["AND", "OR"]), st.lists(inner, min_size=1, max_size=3))
         | st.builds(lambda one: (f"NOT ({one[0]})", lambda row: not one[1](row)), inner)
+        | st.builds(lambda one: (f"-({one[0]})", lambda row: not one[1](row)), inner)
     ),
     max_leaves=8,
 )
@@ -104,6 +105,13 @@ def test_or_binds_tighter_than_and() -> None:
     assert chosen("NOT size = 1 OR score = 1", given_rows) == [0, 1, 3]
 
 
+def test_a_minus_before_a_field_negates_its_comparison_and_one_before_a_number_does_not() -> None:
+    given_rows = [{"size": size, "score": None, "word": None} for size in (-1, 0, 1)]
+    assert chosen("-size = 1", given_rows) == [0, 1]
+    assert chosen("-size = -1", given_rows) == [1, 2]
+    assert chosen("size > -1 AND -size = 1 OR -(size = 0)", given_rows) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "position", "word", "why"),
     [
@@ -124,6 +132,9 @@ def test_or_binds_tighter_than_and() -> None:
         ("size == 1", 7, "'='", "want a value"),
         ("size : 1", 6, "':'", "want one of"),
         ("NOT", 4, "the end", "known fields"),
+        ("-", 2, "the end", "known fields"),
+        ("-scoer = 1", 2, "'scoer'", "known fields"),
+        ("--size = 1", 2, "'-size'", "known fields"),
         ("(" * 40 + "size = 1", 33, r"'\('", "brackets may be nested 32 deep"),
     ],
 )

@@ -57,7 +57,7 @@ class TrialDetails:
 
 def _state(text: str) -> int:
     try:
-        return TrialState[text].value
+        return TrialState[text.upper()].value
     except KeyError:
         raise ValueError(f"one of {', '.join(TrialState.__members__)}") from None
 
