@@ -108,6 +108,27 @@ async def test_mask_leaves_only_the_fields_that_it_names(store: Store, stub: Stu
     assert response.trials[0] == Trial(number=0, reward=0.5)
 
 
+@pytest.mark.parametrize("mask", [FieldMask(), FieldMask(paths=["*"]), FieldMask(paths=["number", "*"])])
+async def test_mask_that_is_empty_or_a_star_leaves_every_field(store: Store, stub: Stub, mask: FieldMask) -> None:
+    store.commit(measured(0, 0.5))
+    plain = await stub.ListTrials(results_pb2.ListTrialsRequest(parent=PARENT))
+    assert await stub.ListTrials(results_pb2.ListTrialsRequest(parent=PARENT, read_mask=mask)) == plain
+
+
+@pytest.mark.parametrize("state", ["SUCCEEDED", "succeeded", '"Succeeded"'])
+async def test_states_are_filtered_by_in_capitals_or_not(store: Store, stub: Stub, state: str) -> None:
+    store.commit(measured(3, 0.5))
+    response = await stub.ListTrials(results_pb2.ListTrialsRequest(parent=PARENT, filter=f"state = {state}"))
+    assert [trial.number for trial in response.trials] == [3]
+
+
+async def test_watch_from_a_cursor_that_no_message_can_have_is_refused(stub: Stub) -> None:
+    for cursor in (2**63, 2**64 - 1):
+        with pytest.raises(grpc.aio.AioRpcError, match=f"cursor is {cursor}: give the cursor of a message") as caught:
+            await anext(aiter(stub.WatchTrials(results_pb2.WatchTrialsRequest(parent=PARENT, cursor=cursor))))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
 async def test_one_trial_comes_with_its_curve_and_its_attempts(store: Store, stub: Stub) -> None:
     store.commit(measured(0, 0.5))
     trial = (await stub.GetTrial(results_pb2.GetTrialRequest(name=f"{PARENT}/trials/0"))).trial
@@ -207,6 +228,14 @@ async def test_architecture_is_exported_with_a_file_name(
             "INVALID_ARGUMENT",
             "read_mask names 'curve'; fields of a trial: name, number",
         ),
+        (
+            "ListTrials",
+            results_pb2.ListTrialsRequest(parent=PARENT, read_mask=FieldMask(paths=["measurement.value"])),
+            "INVALID_ARGUMENT",
+            "read_mask names 'measurement.value', a part of a field: it takes top-level fields only, as 'measurement'",
+        ),
+        ("GetTrial", results_pb2.GetTrialRequest(name=f"{PARENT}/trials/{10**18 - 1}"), "NOT_FOUND", "there is no trial"),
+        ("GetTrial", results_pb2.GetTrialRequest(name=f"{PARENT}/trials/{2**63}"), "INVALID_ARGUMENT", "is no name"),
         ("GetTrial", results_pb2.GetTrialRequest(name=f"{PARENT}/trials/99"), "NOT_FOUND", "there is no trial .*/99"),
         (
             "ListBestTrials",

@@ -20,6 +20,7 @@ from nasfleet_controller.store.trials import StoredAttempt, StoredTrial, TrialDe
 DEFAULT_PAGE = 50
 DEFAULT_BEST = 10
 LARGEST_PAGE = 1000
+LARGEST_CURSOR = 2**63 - 1  # a database holds no larger integer
 WATCH_SECONDS = 0.05
 _FIELDS = Trial.DESCRIPTOR.fields_by_name
 
@@ -62,8 +63,9 @@ class ResultsServicer(results_pb2_grpc.ResultsServiceServicer):
         self, request: results_pb2.WatchTrialsRequest, _context: Context
     ) -> AsyncGenerator[results_pb2.WatchTrialsResponse, None]:
         """Send every trial that settles after the cursor."""
+        cursor = _cursor(request.cursor)
         search = await asyncio.to_thread(self._results.search, SearchName.parse(request.parent))
-        cursor, seen, complete = request.cursor, 0, False
+        seen, complete = 0, False
         while not complete:
             seen = await self._changes.changed(seen)
             full = True
@@ -153,9 +155,22 @@ def _page_size(wanted: int, default: int) -> int:
     return min(wanted or default, LARGEST_PAGE)
 
 
+def _cursor(given: int) -> int:
+    if given > LARGEST_CURSOR:
+        raise InvalidInputError(f"cursor is {given}: give the cursor of a message that was received, or 0 to start anew")
+    return given
+
+
 def _unwanted(mask: FieldMask) -> Sequence[str]:
-    """Return the fields of a trial that a mask leaves out."""
+    """Return the fields of a trial that a mask leaves out; as AIP-157 has it, an empty one and "*" leave out none."""
+    if not mask.paths or "*" in mask.paths:
+        return ()
     for path in mask.paths:
+        field, dot, _ = path.partition(".")
+        if dot and field in _FIELDS:
+            raise InvalidInputError(
+                f"read_mask names {path!r}, a part of a field: it takes top-level fields only, as {field!r}"
+            )
         if path not in _FIELDS:
             raise InvalidInputError(f"read_mask names {path!r}; fields of a trial: {', '.join(_FIELDS)}")
     return [name for name in _FIELDS if name not in mask.paths]
