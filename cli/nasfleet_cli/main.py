@@ -1,5 +1,6 @@
 """The command `nasfleet`."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -59,4 +60,7 @@ def main() -> None:
     sys.path.insert(0, str(Path.cwd()))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a drawing must not end a command on a poor terminal
-    cli(prog_name="nasfleet")
+    try:
+        cli(prog_name="nasfleet")
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: the interpreter's own ending is not to be torn

@@ -1,4 +1,7 @@
-"""What users did wrong, or what does not answer, as one message and exit code 2: the only place that turns errors into that."""
+"""What users did wrong, or what does not answer, as one message and exit code 2; Ctrl-C as one line and exit code 130.
+
+The only place that turns errors into that.
+"""
 
 import contextlib
 import errno
@@ -8,6 +11,7 @@ from typing import IO, Any
 import click
 
 from nasfleet.errors import NasfleetError
+from nasfleet_cli.interrupts import INTERRUPTED_EXIT_CODE
 
 EXIT_CODE = 2
 
@@ -30,6 +34,9 @@ def translated() -> Iterator[None]:
     """Turn errors that are no bugs of ours into a `UserError`; all others go through, with their traceback."""
     try:
         yield
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        raise click.exceptions.Exit(INTERRUPTED_EXIT_CODE) from None
     except NasfleetError as error:
         raise UserError(str(error)) from error
     except OSError as error:
