@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nasfleet.errors import NasfleetError
 from nasfleet_cli.extras import PACKAGES
+from nasfleet_cli.state_lock import is_held
 from nasfleet_cli.target import Target, answers, serving_at
 
 OLDEST_PYTHON = (3, 11)
@@ -166,24 +167,11 @@ def check_controller(where: Surroundings) -> Iterator[Finding]:
     serving = serving_at(where.target.state)
     if serving is not None and answers(serving.address):
         yield Finding(Level.OK, f"a controller serves {where.target.state} at {serving.address}")
-    elif _is_locked(where.target.state):
+    elif is_held(where.target.state):
         fix = "end that process, or give another --state"
         yield Finding(Level.FAIL, f"a process holds {where.target.state}, but no controller answers for it", fix)
     else:
         yield Finding(Level.OK, "no controller runs here; commands start one when they need it")
-
-
-def _is_locked(state: Path) -> bool:
-    """Return whether a controller holds the directory, by trying to hold it for a moment."""
-    if not (state / "controller.lock").exists() or importlib.util.find_spec("filelock") is None:
-        return False
-    import filelock
-
-    try:
-        with filelock.FileLock(state / "controller.lock", timeout=0):
-            return False
-    except (filelock.Timeout, OSError):
-        return True
 
 
 def check_prometheus(_: Surroundings) -> Iterator[Finding]:

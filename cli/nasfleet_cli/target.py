@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,15 @@ import click
 
 from nasfleet.client import Client
 from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
-from nasfleet_cli.processes import Serving, start_controller
+from nasfleet_cli.processes import Program, ProgramEndedError, Serving, start_controller
+from nasfleet_cli.state_lock import wait_until_free
 
 DEFAULT_STATE = Path("nasfleet-state")
 _ANNOUNCEMENT = "controller.json"
 _PROBE_SECONDS = 2.0
+_FAREWELL_SECONDS = 1.0  # a controller that has been told to leave takes its announcement back at once
+_RELEASE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -83,35 +89,67 @@ def answers(address: str) -> bool:
     return True
 
 
+def served(target: Target) -> str | None:
+    """Return the address of the target's controller, or None if none serves its directory."""
+    if target.controller:
+        return target.controller
+    serving = serving_at(target.state)
+    return serving.address if serving is not None and answers(serving.address) else None
+
+
+def served_for_good(target: Target) -> str | None:
+    """Return the address of the target's controller unless it is about to leave, as when its command line was killed."""
+    deadline = time.monotonic() + _FAREWELL_SECONDS
+    while (address := served(target)) is not None and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return address
+
+
+def started(state: Path, metrics: str = "") -> tuple[Program, Serving]:
+    """Return a controller that is started on this directory as soon as a controller that leaves has left it.
+
+    Raises:
+        NasfleetError: if it cannot be started; the message says why.
+    """
+    wait_until_free(state, _RELEASE_SECONDS)
+    return start_controller(state, metrics)
+
+
 @contextlib.contextmanager
-def connected(target: Target, *, may_start: bool = True) -> Iterator[Client]:
-    """Yield a client of the target's controller; if none serves, of one that is started for so long, where that may be.
+def last_words(program: Program | None) -> Iterator[None]:
+    """Turn the silence of a controller of our own that has ended into ProgramEndedError, with the end of its log."""
+    try:
+        yield
+    except UnavailableError as error:
+        if program is None or isinstance(error, ProgramEndedError):
+            raise
+        try:
+            program.wait(_FAREWELL_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise error from None
+        raise program.ended() from error
+
+
+@contextlib.contextmanager
+def connected(target: Target) -> Iterator[Client]:
+    """Yield a client of the target's controller; if none serves, of one that is started for so long.
 
     Raises:
         NotFoundError: if the state directory holds no searches.
-        UnavailableError: if none serves and none may be started.
         NasfleetError: if no controller answers or can be started.
     """
-    if target.controller:
-        with Client(target.controller) as client:
-            yield client
-        return
-    serving = serving_at(target.state)
-    if serving is not None and answers(serving.address):
-        with Client(serving.address) as client:
+    address = served(target)
+    if address is not None:
+        with Client(address) as client:
             yield client
         return
     if not target.state.is_dir():
         raise NotFoundError(
             f"{target.state} holds no searches: start one with nasfleet run FILE, or give --state or --controller"
         )
-    if not may_start:
-        raise UnavailableError(
-            f"no controller serves {target.state}, so no search runs there: go on with one by nasfleet run FILE"
-        )
-    program, serving = start_controller(target.state)
+    program, serving = started(target.state)
     try:
-        with Client(serving.address) as client:
+        with last_words(program), Client(serving.address) as client:
             yield client
     finally:
         program.stop()

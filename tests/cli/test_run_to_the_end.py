@@ -4,16 +4,20 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from nasfleet.client import Client
 from nasfleet.document import load
 from nasfleet_cli.main import cli
-from nasfleet_cli.processes import start_controller
+from nasfleet_cli.processes import ProgramEndedError, start_controller
+from nasfleet_cli.target import last_words
 from nasfleet_testing.command_line import (
     NASFLEET,
     Terminal,
@@ -21,6 +25,7 @@ from nasfleet_testing.command_line import (
     descendants,
     nasfleet,
     search_file,
+    wait_for_child,
     wait_until_gone,
 )
 
@@ -173,8 +178,6 @@ def test_doctor_finds_the_controller_of_the_state_directory(finished: tuple[Path
 
 
 def test_a_declared_search_is_suspended_resumed_cancelled_and_deleted(controller: str, tmp_path: Path) -> None:
-    from nasfleet.client import Client
-
     name = "namespaces/default/searches/second"
     with Client(controller) as client:
         client.ensure_search(name, load(search_file(tmp_path, name="second").read_text()).spec)
@@ -265,6 +268,90 @@ def test_a_request_to_end_suspends_as_ctrl_c_does(tmp_path: Path) -> None:
     process.stdout.close()
     assert process.wait() == 130
     assert "search tiny is suspended" in rest
+
+
+@pytest.mark.parametrize("program", ["nasfleet_controller", "nasfleet_trainer"])
+def test_ctrl_c_while_a_run_starts_ends_it_with_one_line(tmp_path: Path, program: str) -> None:
+    search_file(tmp_path, trials=1000, epoch_seconds=0.1)
+    process = subprocess.Popen([*NASFLEET, "run", "tiny.yaml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    wait_for_child(process.pid, program)
+    started = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 130
+    assert said in {"", "interrupted\n"}
+    assert wait_until_gone(started) == []
+
+
+def test_a_second_ctrl_c_while_a_run_suspends_ends_it_with_one_line(tmp_path: Path) -> None:
+    search_file(tmp_path, trials=1000, epoch_seconds=0.1)
+    terminal = Terminal.run(tmp_path, "run", "tiny.yaml", "--trainers", "2")
+    terminal.read_until(r"[3-9]/1,000")
+    started = descendants(terminal.process_id)
+    terminal.press(b"\x03")
+    terminal.read_until("suspending")
+    terminal.press(b"\x03")
+    assert terminal.wait() == 130
+    assert "Aborted" not in terminal.text
+    assert "Traceback" not in terminal.text
+    assert wait_until_gone(started) == []
+
+
+def test_a_search_of_which_every_trial_fails_says_why_and_where_to_look(tmp_path: Path) -> None:
+    file = search_file(tmp_path, trials=3, more="  trial: {retries: {modelFailure: 0}}\n")
+    file.write_text(file.read_text().replace("epochs: 3,", "failures: {cannotBuild: 1.0}, epochs: 3,"))
+    ended = nasfleet(tmp_path, "run", "tiny.yaml", "--trainers", "1")
+    assert ended.returncode == 0, ended.stdout
+    assert "No trial was measured: 3 failed, 0 lost." in ended.stdout
+    assert "The most frequent failure: cannot build: " in ended.stdout
+    assert "nasfleet logs tiny/0" in ended.stdout
+    assert "has a reward" not in ended.stdout
+
+
+def test_a_controller_that_ends_during_a_call_is_told_by_the_end_of_its_log(tmp_path: Path) -> None:
+    program, serving = start_controller(tmp_path)
+    os.kill(program.process_id, signal.SIGKILL)
+    said = r"the controller ended with exit code -9; the end of its log"
+    with pytest.raises(ProgramEndedError, match=said), last_words(program), Client(serving.address) as client:
+        client.get_fleet()
+    program.stop()
+
+
+def test_a_run_waits_for_a_controller_that_is_about_to_leave(tmp_path: Path) -> None:
+    search_file(tmp_path, trials=2)
+    (tmp_path / STATE).mkdir()
+    lock = filelock.FileLock(tmp_path / STATE / "controller.lock", thread_local=False)
+    lock.acquire()
+    letting_go = threading.Timer(3, lock.release)
+    letting_go.start()
+    ended = nasfleet(tmp_path, "run", "tiny.yaml", "--trainers", "1")
+    letting_go.join()
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_the_result_of_an_ended_search_is_watched_without_a_controller(tmp_path: Path) -> None:
+    search_file(tmp_path, trials=2)
+    assert nasfleet(tmp_path, "run", "tiny.yaml", "--trainers", "1").returncode == 0
+    watched = nasfleet(tmp_path, "watch")
+    assert watched.returncode == 0, watched.stdout
+    assert "trial 2/2" in watched.stdout
+    assert "Best architectures" in watched.stdout
+
+
+def test_a_search_that_does_not_go_on_is_not_watched(tmp_path: Path) -> None:
+    search_file(tmp_path, trials=1000, epoch_seconds=0.1)
+    process = subprocess.Popen([*NASFLEET, "run", "tiny.yaml"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    next(line for line in process.stdout if line.startswith("trial "))
+    process.terminate()
+    process.stdout.read()
+    process.stdout.close()
+    assert process.wait() == 130
+    refused = nasfleet(tmp_path, "watch", "tiny")
+    assert refused.returncode == 2
+    assert f"no controller serves {STATE}, so tiny does not go on" in refused.stdout
 
 
 def test_trainers_of_a_run_have_the_labels_that_its_search_wants(tmp_path: Path) -> None:

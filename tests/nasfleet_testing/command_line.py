@@ -72,6 +72,18 @@ def child(process_id: int, module: str) -> int:
     raise LookupError(module)
 
 
+def wait_for_child(process_id: int, module: str) -> int:
+    """Return the number of the first process below this one that runs a module, once there is one, or raise LookupError."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            return child(process_id, module)
+        except LookupError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def wait_until_gone(process_ids: list[int]) -> list[int]:
     """Return those of these processes that are still there after a while; none, it is hoped."""
     deadline = time.monotonic() + 30

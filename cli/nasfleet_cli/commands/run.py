@@ -18,12 +18,12 @@ from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.documents import read_document
 from nasfleet_cli.following import follow
 from nasfleet_cli.interrupts import INTERRUPTED_EXIT_CODE, interrupts
-from nasfleet_cli.processes import Program, Trainers, start_controller
+from nasfleet_cli.processes import Program, Trainers
 from nasfleet_cli.readiness import check_trainable
 from nasfleet_cli.rendering import STATE_STYLES
 from nasfleet_cli.screens import screen
 from nasfleet_cli.summary import show_summary
-from nasfleet_cli.target import Target, answers, serving_at, target_options
+from nasfleet_cli.target import Target, last_words, served_for_good, started, target_options
 from nasfleet_cli.view_state import ViewState
 from nasfleet_cli.words import word
 
@@ -78,6 +78,7 @@ def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | No
     with interrupts(), contextlib.ExitStack() as stack:
         controller = _controller(console, target, stack)
         client = stack.enter_context(Client(controller.address, timeout=CALL_SECONDS))
+        stack.enter_context(last_words(controller.program))
         search = _ensured(console, client, document)
         if search.state in {SearchState.SEARCH_STATE_COMPLETED, SearchState.SEARCH_STATE_CANCELLED}:
             _say_state(console, search)
@@ -106,13 +107,13 @@ class Controller:
 def _controller(console: Console, target: Target, stack: contextlib.ExitStack) -> Controller:
     if target.controller:
         return Controller(target.controller, None)
-    running = serving_at(target.state)
-    if running is not None and answers(running.address):
+    address = served_for_good(target)
+    if address is not None:
         raise ConflictError(
-            f"a controller serves {target.state} already: to use it give --controller {running.address}, "
+            f"a controller serves {target.state} already: to use it give --controller {address}, "
             "to run apart from it give another --state"
         )
-    program, serving = start_controller(target.state, metrics="127.0.0.1:0")
+    program, serving = started(target.state, metrics="127.0.0.1:0")
     stack.callback(program.stop)
     console.print(f"controller {serving.address} · metrics http://{serving.metrics}/metrics", style="dim")
     return Controller(serving.address, program)
