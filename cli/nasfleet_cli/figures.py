@@ -4,6 +4,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _PER_MINUTE_BELOW = 0.1
 _PER_HOUR_BELOW = 0.1 / 60
 _TENTHS_BELOW = 10
+_GIBIBYTE = 2**30
 ABSENT = "-"
 
 
@@ -41,3 +42,8 @@ def reward(value: float | None) -> str:
 def count(number: int | None) -> str:
     """Return a number of things with its thousands apart."""
     return ABSENT if number is None else f"{number:,}"
+
+
+def memory(size: int | None) -> str:
+    """Return the size of a memory, given in bytes."""
+    return ABSENT if size is None else f"{size / _GIBIBYTE:,.0f} GiB"

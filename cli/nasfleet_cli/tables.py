@@ -88,6 +88,10 @@ def _left(search: Search) -> str:
     return figures.duration(progress_of(search).seconds_left if running else None)
 
 
+def _memory(trainer: Trainer) -> str:
+    return figures.memory(trainer.device_memory_bytes if trainer.HasField("device_memory_bytes") else None)
+
+
 def _running(trainer: Trainer) -> list[HeldTrial]:
     return [trial for trial in trainer.trials if trial.started]
 
@@ -136,6 +140,7 @@ TRAINERS: tuple[Column[Trainer], ...] = (
     Column("MEASURED", lambda trainer: f"{trainer.measured_count:,}", number=True),
     Column("SILENT", lambda trainer: figures.duration(trainer.silent_seconds), number=True),
     Column("TRIALS", lambda trainer: " ".join(short(trial.trial) for trial in _running(trainer)) or figures.ABSENT),
+    Column("MEMORY", _memory, number=True, wide=True),
     Column("POOL", lambda trainer: trainer.pool or figures.ABSENT, wide=True),
     Column("WAITING", lambda trainer: str(sum(not trial.started for trial in trainer.trials)), number=True, wide=True),
     Column("INSTANCE", lambda trainer: trainer.instance_id, wide=True),

@@ -33,6 +33,7 @@ class TrainerProfile:
     pool: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
+    device_memory_bytes: int | None = None
 
 
 @dataclass(slots=True)

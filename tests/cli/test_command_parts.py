@@ -67,6 +67,15 @@ def test_every_column_can_be_filled_for_a_message_without_anything_but_a_name(co
     assert all(isinstance(column.text(empty), str) for column in columns)
 
 
+@pytest.mark.parametrize(("size", "text"), [(None, "-"), (2**34, "16 GiB")])
+def test_the_wide_table_of_trainers_has_the_memory_of_their_device(size: int | None, text: str) -> None:
+    from nasfleet.v1.fleet_pb2 import Trainer
+
+    column = next(column for column in tables.TRAINERS if column.head == "MEMORY")
+    assert column.wide
+    assert column.text(Trainer(trainer="a", device_memory_bytes=size)) == text
+
+
 @pytest.mark.parametrize("line", ["", "serving\n", "[]", '{"event": "serving"}', '"text"', "null"])
 def test_a_controller_that_says_something_else_is_not_understood(line: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="does not say where a controller serves"):

@@ -34,3 +34,8 @@ def test_durations_are_short_and_never_empty(seconds: float) -> None:
 )
 def test_rates_are_written_in_a_unit_that_leaves_a_readable_number(rate: float, text: str) -> None:
     assert figures.rate(rate) == text
+
+
+@pytest.mark.parametrize(("size", "text"), [(None, "-"), (150_024_028_160, "140 GiB"), (2**34, "16 GiB")])
+def test_memories_are_written_in_binary_units(size: int | None, text: str) -> None:
+    assert figures.memory(size) == text

@@ -209,7 +209,7 @@ async def test_the_fleet_is_shown_with_what_it_holds(channel: grpc.aio.Channel, 
     await searches.EnsureSearch(ensure())
     fleet = fleet_pb2_grpc.FleetServiceStub(channel)
     work = fleet.Work()
-    await work.write(hello(pool="p", device="cpu"))
+    await work.write(hello(pool="p", device="cpu", device_memory_bytes=2**36))
     assert (await work.read()).HasField("welcome")
     fence = (await work.read()).assignments[0].fence
     progress = fleet_pb2.Progress(fence=fence)
@@ -221,6 +221,7 @@ async def test_the_fleet_is_shown_with_what_it_holds(channel: grpc.aio.Channel, 
             break
         await asyncio.sleep(0.01)
     assert (trainer.trainer, trainer.pool, trainer.state) == ("t", "p", fleet_pb2.TRAINER_STATE_BUSY)
+    assert (trainer.device, trainer.device_memory_bytes) == ("cpu", 2**36)
     assert (trainer.trials[0].started, trainer.trials[0].epoch, trainer.trials[0].value) == (True, 3, 0.5)
     answer = await fleet.DrainTrainers(fleet_pb2.DrainTrainersRequest(trainers=["t", "nobody"]))
     assert list(answer.trainers) == ["t"]

@@ -104,7 +104,15 @@ def _profile(request: fleet_pb2.WorkRequest) -> TrainerProfile:
             f"a hello names instance_id and trainer and has 1 to {MOST_SLOTS} slots; "
             f"got instance_id={hello.instance_id!r}, trainer={hello.trainer!r}, slots={hello.slots}"
         )
-    return TrainerProfile(hello.instance_id, hello.trainer, hello.slots, hello.pool, dict(hello.labels), hello.device)
+    return TrainerProfile(
+        instance_id=hello.instance_id,
+        name=hello.trainer,
+        slots=hello.slots,
+        pool=hello.pool,
+        labels=dict(hello.labels),
+        device=hello.device,
+        device_memory_bytes=hello.device_memory_bytes if hello.HasField("device_memory_bytes") else None,
+    )
 
 
 def _report(request: fleet_pb2.WorkRequest) -> Report:
@@ -171,6 +179,7 @@ def _trainer_to_proto(trainer: Trainer, state: ControllerState, now: float) -> f
         instance_id=profile.instance_id,
         pool=profile.pool,
         device=profile.device,
+        device_memory_bytes=profile.device_memory_bytes,
         state=fleet_pb2.TrainerState.Value(f"TRAINER_STATE_{trainer.state.name}"),
         slots=profile.slots,
         trials=[_held_to_proto(lease, state) for lease in held],

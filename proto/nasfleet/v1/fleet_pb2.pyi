@@ -468,6 +468,7 @@ class Trainer(_message.Message):
     TRIALS_FIELD_NUMBER: _builtins.int
     MEASURED_COUNT_FIELD_NUMBER: _builtins.int
     SILENT_SECONDS_FIELD_NUMBER: _builtins.int
+    DEVICE_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     trainer: _builtins.str
     """Name for people."""
     instance_id: _builtins.str
@@ -484,6 +485,8 @@ class Trainer(_message.Message):
     """Trials that it has measured since it connected first."""
     silent_seconds: _builtins.float
     """Seconds since its last request."""
+    device_memory_bytes: _builtins.int
+    """Memory of the device, in bytes; absent if unknown."""
     @_builtins.property
     def trials(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldTrial]:
         """The trials that it holds, running ones first."""
@@ -500,12 +503,15 @@ class Trainer(_message.Message):
         trials: _abc.Iterable[Global___HeldTrial] | None = ...,
         measured_count: _builtins.int = ...,
         silent_seconds: _builtins.float = ...,
+        device_memory_bytes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device_memory_bytes", b"device_memory_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "instance_id", b"instance_id", "measured_count", b"measured_count", "pool", b"pool", "silent_seconds", b"silent_seconds", "slots", b"slots", "state", b"state", "trainer", b"trainer", "trials", b"trials"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "instance_id", b"instance_id", "measured_count", b"measured_count", "pool", b"pool", "silent_seconds", b"silent_seconds", "slots", b"slots", "state", b"state", "trainer", b"trainer", "trials", b"trials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__device_memory_bytes: _TypeAlias = _typing.Literal["device_memory_bytes"]  # noqa: Y015
+    _WhichOneofArgType__device_memory_bytes: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__device_memory_bytes) -> _WhichOneofReturnType__device_memory_bytes | None: ...
 
 Global___Trainer: _TypeAlias = Trainer  # noqa: Y015
 
