@@ -16,6 +16,7 @@ from nasfleet.v1.trial_pb2 import FAILURE_KIND_RETURNED, EpochMeasurement, Failu
 Result = Measurement | Failure
 
 HEARTBEAT_SECONDS = 5.0  # until the controller's welcome says otherwise
+HEARTBEATS_PER_LEASE = 3
 _JITTER = 0.2
 # Epochs and starts may wait this long for company: with hundreds of children in one process, requests are what costs.
 _GATHER_SECONDS = 0.25
@@ -91,6 +92,8 @@ class Leases:
         if response.HasField("welcome") and response.welcome.heartbeat_seconds > 0:
             self._heartbeat_seconds = response.welcome.heartbeat_seconds
             self._schedule_heartbeat(now)
+        for announcement in response.searches:
+            self._hurry(announcement.spec.trial.lease_seconds / HEARTBEATS_PER_LEASE, now)
         for acknowledgement in response.acknowledgements:
             self._outcomes.pop(acknowledgement.outcome_id, None)
         stops = self._take_back(response.stopped_fences)
@@ -157,6 +160,12 @@ class Leases:
 
     def _schedule_heartbeat(self, now: float) -> None:
         self._heartbeat_at = now + self._heartbeat_seconds * self._jitter.uniform(1 - _JITTER, 1 + _JITTER)
+
+    def _hurry(self, heartbeat_seconds: float, now: float) -> None:
+        """Be heard more often than the controller asks for, if the leases of a search are that short."""
+        if 0 < heartbeat_seconds < self._heartbeat_seconds:
+            self._heartbeat_seconds = heartbeat_seconds
+            self._schedule_heartbeat(now)
 
     def _take_back(self, fences: Collection[int]) -> list[Action]:
         if not fences:

@@ -4,6 +4,7 @@
 trainer was heard of within the search's lease time; what it protects is decided by its fence, never by the clock.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -89,13 +90,14 @@ class Trainer:
 
 @dataclass(slots=True)
 class Demand:
-    """What one search asks of the fleet: `available` more leases, beside the `running` ones it has."""
+    """What one search asks of the fleet: `available` more leases of so many seconds, beside the `running` ones it has."""
 
     search_id: int
     available: int
     running: int
     weight: float
     labels: Mapping[str, str]
+    lease_seconds: float = math.inf
 
     @property
     def share(self) -> float:
@@ -208,7 +210,10 @@ class Dispatcher:
 
 
 def _suits(trainer: Trainer, demand: Demand, now: float) -> bool:
+    """Return whether a lease makes sense: one that would expire at once is none."""
     labels = trainer.profile.labels
+    if now - trainer.heard_at > demand.lease_seconds:
+        return False
     return trainer.unable_until.get(demand.search_id, now) <= now and all(
         labels.get(key) == value for key, value in demand.labels.items()
     )

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasfleet.catalogue import SearchSpec
 from nasfleet.errors import UnavailableError
 from nasfleet.measurement import Failure, FailureKind, Measurement, NotFiniteError
 from nasfleet.names import SearchName
@@ -194,11 +193,7 @@ class ControllerState:
         return connection.staged
 
     def _assign(self, moment: Moment) -> None:
-        demands = [
-            Demand(search.search_id, search.available, search.running, search.spec.weight, _labels(search.spec))
-            for search in self.searches.values()
-            if search.available
-        ]
+        demands = [_demand(search) for search in self.searches.values() if search.available]
         for placement in self.dispatcher.place(demands, moment.now) if demands else ():
             search = self.searches[placement.search_id]
             number = search.next_queued()
@@ -254,8 +249,10 @@ class ControllerState:
         self.dispatcher.end(ended.fence, moment.now)
 
 
-def _labels(spec: SearchSpec) -> dict[str, str]:
-    return dict(spec.trainer_pool_selector.match_labels) if spec.trainer_pool_selector is not None else {}
+def _demand(search: Search) -> Demand:
+    spec = search.spec
+    labels = {} if spec.trainer_pool_selector is None else spec.trainer_pool_selector.match_labels
+    return Demand(search.search_id, search.available, search.running, spec.weight, labels, spec.trial.lease_seconds)
 
 
 def _child_seed(seed: int, number: int) -> int:

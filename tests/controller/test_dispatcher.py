@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +69,13 @@ def test_a_search_gets_only_trainers_with_its_labels_and_holds_up_nobody_else() 
     leases = placed(dispatcher, [picky, modest])
     assert {lease.instance_id for lease in leases if lease.search_id == 1} == {"gpu"}
     assert {lease.instance_id for lease in leases if lease.search_id == 2} == {"cpu"}
+
+
+def test_no_lease_is_given_that_would_expire_at_once() -> None:
+    dispatcher = fleet(profile("silent"), profile("heard"))
+    dispatcher.hear("heard", now=4.0)
+    short = replace(demand(available=9), lease_seconds=3.0)
+    assert {lease.instance_id for lease in placed(dispatcher, [short], now=4.0)} == {"heard"}
 
 
 def test_a_trainer_that_cannot_run_a_search_gets_others_and_is_asked_again_later() -> None:

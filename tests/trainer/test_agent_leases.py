@@ -12,6 +12,7 @@ from nasfleet.v1.fleet_pb2 import (
     Acknowledgement,
     Hello,
     Outcome,
+    SearchAnnouncement,
     Welcome,
     WorkRequest,
     WorkResponse,
@@ -94,6 +95,16 @@ def test_heartbeats_follow_the_welcome_within_a_fifth() -> None:
     assert min(intervals) >= 8.0
     assert max(intervals) <= 12.0
     assert max(intervals) - min(intervals) > 2.0
+
+
+def test_heartbeats_are_three_to_a_lease_of_a_search_whose_leases_are_short() -> None:
+    held = leases()
+    held.hear(WorkResponse(welcome=Welcome(heartbeat_seconds=5.0)), 0.0)
+    for lease_seconds, heartbeat_seconds in ((60.0, 5.0), (3.0, 1.0), (30.0, 1.0)):
+        announcement = SearchAnnouncement(search="s")
+        announcement.spec.trial.lease_seconds = lease_seconds
+        held.hear(WorkResponse(searches=[announcement]), 0.0)
+        assert 0.8 * heartbeat_seconds <= held.speak_at <= 1.2 * heartbeat_seconds
 
 
 def test_a_new_stream_claims_what_is_held_and_repeats_what_is_not_acknowledged() -> None:
