@@ -9,14 +9,17 @@ import faulthandler
 import json
 import os
 import queue
+import reprlib
 import signal
 import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+from nasfleet.catalogue.tasks import PluginTask
 from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
-from nasfleet.measurement import EpochMeasurement
+from nasfleet.errors import InvalidInputError
+from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
 from nasfleet_trainer.failures import classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
@@ -57,13 +60,22 @@ def _listen(source: BinaryIO, frames: "queue.SimpleQueue[tuple[Kind, bytes]]") -
 
 
 class Reporter:
-    """Sends the epochs of one child to the agent."""
+    """Sends the epochs of one child to the agent; `task` is what people call the one that reports them."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, task: str) -> None:
         self._wire = wire
+        self._task = task
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
-        """Send one epoch, and what only this process can know of the device."""
+        """Send one epoch, and what only this process can know of the device.
+
+        Raises:
+            InvalidInputError: if it is none; a user's task may report anything.
+        """
+        if not isinstance(epoch, EpochMeasurement):
+            raise InvalidInputError(
+                f"{self._task}.train reported {reprlib.repr(epoch)}: report a nasfleet.measurement.EpochMeasurement"
+            )
         self._wire.send(Kind.EPOCH, epoch_to_proto(epoch).SerializeToString())
         gauges: dict[str, float] = {}
         if examples is not None and epoch.seconds > 0:
@@ -78,17 +90,25 @@ class Reporter:
 def train(searches: Searches, assignment: Assignment, wire: Wire) -> None:
     """Train one child and send what came of it, whatever that is."""
     try:
-        timeout = searches.of(assignment).spec.trial.timeout
-        if timeout:
+        if timeout := searches.of(assignment).spec.trial.timeout:
             # The agent ends this process a moment later and takes the stack from standard error.
             faulthandler.dump_traceback_later(timeout)
-        run = searches.child_run(assignment)
-        measurement = searches.task(assignment).train(run, Reporter(wire))
+        measurement = _measure(searches, assignment, wire)
         wire.send(Kind.MEASUREMENT, measurement_to_proto(measurement).SerializeToString())
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a task is somebody else's code; the table knows each error
         wire.send(Kind.FAILURE, failure_to_proto(classify(error)).SerializeToString())
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+def _measure(searches: Searches, assignment: Assignment, wire: Wire) -> Measurement:
+    """Return what the search's task says of a child, or raise InvalidInputError if a user's task says something else."""
+    section, run = searches.of(assignment).spec.task, searches.child_run(assignment)
+    name = section.object if isinstance(section, PluginTask) else type(section).__name__
+    measurement = searches.task(assignment).train(run, Reporter(wire, name))
+    if not isinstance(measurement, Measurement):
+        raise InvalidInputError(f"{name}.train returned {reprlib.repr(measurement)}: return a nasfleet.measurement.Measurement")
+    return measurement
 
 
 def main() -> NoReturn:

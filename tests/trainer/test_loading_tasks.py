@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,18 @@ def test_a_module_that_fails_while_it_is_imported_is_named(tmp_path: Path, monke
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(TrainerUnableError, match="nothing_like_this"):
         load_task(plugin("half_written:Mine"))
+
+
+@pytest.mark.parametrize("place", ["", "class Mine:\n    def __init__(self):\n        "])
+@pytest.mark.parametrize("error", ["SystemExit('a library gave up')", "ValueError('a library gave up')"])
+def test_a_task_that_gives_up_while_it_is_loaded_is_none_of_this_trainer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: str
+) -> None:
+    (tmp_path / "giving_up.py").write_text(f"{place}raise {error}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "giving_up", raising=False)
+    with pytest.raises(TrainerUnableError, match=r"giving_up:Mine .*(SystemExit|ValueError): a library gave up; correct "):
+        load_task(plugin("giving_up:Mine"))
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,21 @@ async def test_a_child_that_is_not_finite_leaves_the_process_warm(bench: Bench, 
     assert await bench.process_id() == before
 
 
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("ReturnsNumber", "ReturnsNumber.train returned 0.5: return a nasfleet.measurement.Measurement"),
+        ("ReturnsNothing", "ReturnsNothing.train returned None: return a nasfleet.measurement.Measurement"),
+        ("ReportsNumber", "ReportsNumber.train reported 0.25: report a nasfleet.measurement.EpochMeasurement"),
+    ],
+)
+async def test_a_task_that_gives_something_else_than_it_should_is_named_with_that(bench: Bench, task: str, said: str) -> None:
+    bench.searches.announce(announce(PluginTask(object=f"nasfleet_testing.careless_tasks:{task}")))
+    failure = await bench.train(HARMLESS)
+    assert isinstance(failure, Failure)
+    assert failure.message == f"nasfleet_testing.careless_tasks:{said}"
+
+
 async def test_what_a_child_prints_and_reads_does_not_reach_the_pipes(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     bench.poison("print_and_read")
     assert isinstance(await bench.train(POISONOUS), Measurement)

@@ -41,10 +41,11 @@ def load_task(spec: SearchSpec) -> Task:
     factory = _load(spec.task.object)
     try:
         task = factory(**spec.task.parameters)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         given = ", ".join(spec.task.parameters) or "none"
         raise TrainerUnableError(
-            f"{spec.task.object} failed when called with its parameters ({given}): {error}; correct spec.task.plugin.parameters"
+            f"{spec.task.object} failed when called with its parameters ({given}): {type(error).__name__}: {error}; "
+            "correct spec.task.plugin.parameters"
         ) from error
     if not callable(getattr(task, "train", None)):
         raise TrainerUnableError(
@@ -60,6 +61,10 @@ def _load(path: str) -> type:
     except ImportError as error:
         raise TrainerUnableError(
             f"{path} cannot be imported here: {error}; start the trainer in the folder that holds it, or install it there"
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise TrainerUnableError(
+            f"{path} cannot be imported here: {type(error).__name__}: {error}; correct {module_name}"
         ) from error
     try:
         return cast("type", getattr(module, object_name))
