@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -268,6 +269,19 @@ def test_a_request_to_end_suspends_as_ctrl_c_does(tmp_path: Path) -> None:
     process.stdout.close()
     assert process.wait() == 130
     assert "search tiny is suspended" in rest
+
+
+def test_ctrl_c_while_the_command_is_loaded_ends_it_with_one_line() -> None:
+    interrupting = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    start = f"import sys; sys.meta_path.insert(0, type('Keys', (), {{'find_spec': lambda *_: exec({interrupting!r})}})); "
+    ended = subprocess.run(
+        [sys.executable, "-c", f"from nasfleet_cli.__main__ import main; {start}main()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
 
 
 @pytest.mark.parametrize("program", ["nasfleet_controller", "nasfleet_trainer"])
