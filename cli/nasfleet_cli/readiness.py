@@ -9,8 +9,11 @@ from nasfleet.errors import InvalidInputError, NasfleetError
 from nasfleet_cli.extras import needing
 
 
-def check_trainable(spec: SearchSpec, data_dir: Path | None, device: str) -> None:
-    """Raise NasfleetError if trainers of this machine could not train for the search; the message says what is missing."""
+def check_trainable(spec: SearchSpec, data_dir: Path | None, device: str, artifacts: Path) -> None:
+    """Raise NasfleetError if trainers of this machine could not train for the search; the message says what is missing.
+
+    `artifacts` is where they put weights unless the search says where.
+    """
     if device == "cuda":
         _check_gpu()
     task, space = spec.task, spec.search_space.space
@@ -20,9 +23,9 @@ def check_trainable(spec: SearchSpec, data_dir: Path | None, device: str) -> Non
         _check_table(task, data_dir)
     elif isinstance(task, PluginTask):
         _check_importable(task.object)
-        _check_made(spec, task.object)
-    if spec.artifacts is not None and spec.weights is not Weights.NONE:
-        _check_writable(spec.artifacts)
+        _check_made(spec)
+    if spec.weights is not Weights.NONE:
+        _check_writable(artifacts if spec.artifacts is None else Path(spec.artifacts.removeprefix("file://")))
 
 
 def _check_gpu() -> None:
@@ -63,25 +66,20 @@ def _check_importable(path: str) -> None:
         )
 
 
-def _check_made(spec: SearchSpec, path: str) -> None:
-    """Make the task as a trainer does; what the user's own code raises on import is the user's to mend."""
+def _check_made(spec: SearchSpec) -> None:
+    """Make the task as a trainer does."""
     with needing("trainer"):
         from nasfleet_trainer.tasks.loading import load_task
     try:
         load_task(spec)
     except NasfleetError as error:
         raise InvalidInputError(f"spec.task.plugin: {error}") from error
-    except Exception as error:
-        raise InvalidInputError(
-            f"spec.task.plugin.object {path} cannot be imported: {type(error).__name__}: {error}; correct the module"
-        ) from error
 
 
-def _check_writable(artifacts: str) -> None:
-    folder = Path(artifacts.removeprefix("file://")).absolute()
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+def _check_writable(artifacts: Path) -> None:
+    there = next(path for path in (artifacts.absolute(), *artifacts.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise InvalidInputError(
-            f"spec.artifacts {artifacts} cannot be written: {there} is no directory that this user may write to; "
-            "give another directory, or the right to write"
+            f"weights cannot be written to {artifacts}: {there} is no directory that this user may write to; "
+            "name another in spec.artifacts or --state, get the right to write, or set spec.weights to None"
         )

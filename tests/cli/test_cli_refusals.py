@@ -146,7 +146,7 @@ def test_a_task_of_ones_own_that_is_not_there(folder: Path) -> None:
         ("object: 'own_task:Strict', parameters: {width: 3}", ("own_task:Strict failed", "'width'", "plugin.parameters")),
         ("object: 'own_task:Broken'", ("own_task:Broken failed", "no disk", "plugin.parameters")),
         ("object: 'own_task:Idle'", ("gives a Idle without a method train(run, report)",)),
-        ("object: 'torn_task:Task'", ("torn_task:Task cannot be imported", "ZeroDivisionError", "correct the module")),
+        ("object: 'torn_task:Task'", ("torn_task:Task cannot be imported", "ZeroDivisionError", "correct torn_task")),
     ],
 )
 def test_a_task_of_ones_own_that_cannot_be_made(folder: Path, task: str, parts: tuple[str, ...]) -> None:
@@ -167,7 +167,14 @@ def test_weights_for_an_object_store(folder: Path) -> None:
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_weights_for_a_directory_that_cannot_be_made(folder: Path, scheme: str) -> None:
     result = run_changed(folder, "budget:", f"artifacts: {scheme}{folder}/search.yaml/models\n  budget:")
-    refused(result, "spec.artifacts", "cannot be written", f"{folder}/search.yaml is no directory")
+    refused(result, "weights cannot be written", f"{folder}/search.yaml is no directory", "spec.artifacts")
+
+
+def test_weights_for_a_state_directory_that_does_not_take_them(folder: Path) -> None:
+    (folder / "nasfleet-state").mkdir()
+    (folder / "nasfleet-state" / "artifacts").touch()
+    result = run_changed(folder, "trials: 4", "trials: 5")
+    refused(result, "weights cannot be written to nasfleet-state/artifacts", "--state")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +196,7 @@ def test_flags_of_run_that_are_wrong(folder: Path, options: list[str], parts: tu
 
 def test_a_state_directory_below_a_file(folder: Path) -> None:
     result = run_changed(folder, "trials: 4", "trials: 5", "--state", "search.yaml/state")
-    refused(result, "search.yaml", "Not a directory", "name another path")
+    refused(result, "search.yaml is no directory", "name another", "--state")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | No
     wishes = Wishes(trainers, data_dir, device, plain)
     console = uncut_console()
     if trainers != 0 and not (target.controller and trainers is None):
-        check_trainable(document.spec, data_dir, device)
+        check_trainable(document.spec, data_dir, device, target.state / "artifacts")
     with interrupts(), contextlib.ExitStack() as stack:
         controller = _controller(console, target, stack)
         client = stack.enter_context(Client(controller.address, timeout=CALL_SECONDS))
