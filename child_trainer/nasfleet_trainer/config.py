@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+LARGEST_PORT = 65535
 _PREFIX = "NASFLEET_"
 _DEVICES = ("auto", "cpu", "cuda")
 
@@ -118,6 +119,8 @@ def _address(given: str) -> str:
     host, colon, port = given.rpartition(":")
     if not (host and colon and port.isdecimal()):
         raise argparse.ArgumentTypeError(f"{given!r} is no address; give HOST:PORT")
+    if int(port) > LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{given!r} has port {port}, more than the largest, {LARGEST_PORT}")
     return given
 
 
@@ -135,8 +138,8 @@ def _count(given: str) -> int:
 
 
 def _port(given: str) -> int:
-    if not given.isdecimal() or int(given) > 65535:  # noqa: PLR2004 - the largest port there is
-        raise argparse.ArgumentTypeError(f"{given!r} is no port; give 0 to 65535")
+    if not given.isdecimal() or int(given) > LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{given!r} is no port; give 0 to {LARGEST_PORT}")
     return int(given)
 
 
