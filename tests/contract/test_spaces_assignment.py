@@ -109,6 +109,13 @@ def test_choices_without_clear_options_cannot_be_made(options: tuple[float, ...]
         Choice("rate", "rate", options)
 
 
+@pytest.mark.parametrize("text", ["a\tb", "\x1b[2J", "\u2028", "\ud83d"])
+def test_an_option_that_cannot_be_printed_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"rate has the option '.*': give text that can be printed") as raised:
+        Choice("rate", "rate", ("ok", text))
+    assert str(raised.value).isprintable()
+
+
 @pytest.mark.parametrize("candidates", [-1, 5000])
 def test_candidates_are_bounded(candidates: int) -> None:
     with pytest.raises(InvalidInputError, match=f"has {candidates} candidates"):

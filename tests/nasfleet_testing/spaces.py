@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from nasfleet.spaces.decision import Choice, Decision, Index, Subset
 
-_options = st.text(max_size=4) | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
+_texts = st.text(max_size=4).filter(str.isprintable)
+_options = _texts | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
 
 
 @st.composite

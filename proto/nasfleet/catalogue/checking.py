@@ -78,6 +78,9 @@ def _spelling(kind: Kind, value: object) -> str:
             return ", without quotes"
         case Kind.TEXT, bool() | int() | float():
             return ", in quotes"
+        case ((Kind.TEXT | Kind.OPTION), str()) if not value.isprintable():
+            unprintable = next(character for character in value if not character.isprintable())
+            return f", without control characters and others that cannot be printed, as U+{ord(unprintable):04X}"
     return ""
 
 

@@ -22,7 +22,7 @@ class Choice:
     """One of several named values; one token.
 
     Raises:
-        InvalidInputError: if there is no option, one stands twice, or a number is not finite.
+        InvalidInputError: if there is no option, one stands twice, a number is not finite, or a text cannot be printed.
     """
 
     name: str
@@ -37,6 +37,11 @@ class Choice:
             raise InvalidInputError(f"{self.name} has an option twice in {list(self.options)}: give each once")
         if any(isinstance(option, float) and not math.isfinite(option) for option in self.options):
             raise InvalidInputError(f"{self.name} has an option that is not finite in {list(self.options)}: remove it")
+        for option in self.options:
+            if isinstance(option, str) and not option.isprintable():
+                raise InvalidInputError(
+                    f"{self.name} has the option {option!a}: give text that can be printed, no control characters"
+                )
 
     @property
     def width(self) -> int:
