@@ -10,7 +10,7 @@ from nasfleet_cli.commands.completion import completion
 from nasfleet_cli.commands.doctor import doctor
 from nasfleet_cli.commands.export import export
 from nasfleet_cli.commands.get import get
-from nasfleet_cli.commands.lifecycle import cancel, delete, resume, suspend
+from nasfleet_cli.commands.lifecycle import cancel, delete, drain, resume, suspend
 from nasfleet_cli.commands.logs import logs
 from nasfleet_cli.commands.programs import controller, trainer
 from nasfleet_cli.commands.run import run
@@ -47,6 +47,7 @@ for command in (
     resume,
     cancel,
     delete,
+    drain,
     doctor,
     controller,
     trainer,

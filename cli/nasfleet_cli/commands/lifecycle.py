@@ -1,7 +1,10 @@
-"""`nasfleet suspend`, `resume`, `cancel` and `delete`: what people do to a search that is there."""
+"""`nasfleet suspend`, `resume`, `cancel`, `delete` and `drain`: what people do to a search or a trainer that is there."""
+
+from collections.abc import Sequence
 
 import click
 
+from nasfleet.errors import NotFoundError
 from nasfleet.v1.search_pb2 import Search, SearchState
 from nasfleet_cli.addressing import search_name
 from nasfleet_cli.commands.get import namespace_option
@@ -57,6 +60,20 @@ def delete(search: str, target: Target, namespace: str, *, yes: bool) -> None:
             click.confirm(f"Delete search {search} with its {settled:,} settled trials?", abort=True)
         client.delete_search(name)
     click.echo(f"search {search} is deleted")
+
+
+@click.command("drain")
+@click.argument("trainers", nargs=-1, required=True, metavar="TRAINER...")
+@target_options
+def drain(trainers: Sequence[str], target: Target) -> None:
+    """Ask each TRAINER to finish or hand back what it holds and to leave."""
+    with connected(target) as client:
+        found = client.drain_trainers(trainers)
+    for name in found:
+        click.echo(f"trainer {name} is draining")
+    unknown = [name for name in trainers if name not in found]
+    if unknown:
+        raise NotFoundError(f"there is no trainer {', '.join(unknown)}: see nasfleet get trainers")
 
 
 def _say(search: Search) -> None:
