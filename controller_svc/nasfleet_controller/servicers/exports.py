@@ -31,7 +31,7 @@ def export(trial: StoredTrial, spec: SearchSpec, wanted: ExportFormat.ValueType)
     try:
         match wanted:
             case ExportFormat.EXPORT_FORMAT_PYTORCH:
-                content, suffix = pytorch_source(network, *_channels_and_classes(spec)), "py"
+                content, suffix = pytorch_source(network, *_images(spec)), "py"
             case ExportFormat.EXPORT_FORMAT_TEXT:
                 content, suffix = drawing(network), "txt"
             case _:
@@ -41,7 +41,12 @@ def export(trial: StoredTrial, spec: SearchSpec, wanted: ExportFormat.ValueType)
     return Export(content, f"{trial.name.search.search_id}-{trial.name.number}.{suffix}")
 
 
-def _channels_and_classes(spec: SearchSpec) -> tuple[int, int]:
-    """Return those of the search's images; the exported module takes others as arguments."""
-    digits = isinstance(spec.task, ImageClassification) and spec.task.dataset is Dataset.DIGITS
-    return (1, 10) if digits else (3, 10)
+def _images(spec: SearchSpec) -> tuple[int, int, int]:
+    """Return channels, classes and side of the search's images; the exported module takes others as arguments."""
+    match spec.task:
+        case ImageClassification(dataset=Dataset.DIGITS):
+            return (1, 10, 8)
+        case ImageClassification(dataset=Dataset.FOLDER):
+            return (3, 10, spec.task.image_size)
+        case _:
+            return (3, 10, 32)

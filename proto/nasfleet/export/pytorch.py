@@ -12,8 +12,8 @@ from nasfleet.spaces.space import Description
 _LINE_LENGTH = 100
 
 
-def pytorch_source(description: Description, channels: int, classes: int) -> str:
-    """Return the source of a module for images of `channels` that gives logits for `classes`.
+def pytorch_source(description: Description, channels: int, classes: int, side: int = 32) -> str:
+    """Return the source of a module for images of `channels` that gives logits for `classes`; it tries itself on `side` pixels.
 
     Raises:
         InvalidInputError: if the architecture is not a network by itself, or a number is not positive.
@@ -34,6 +34,7 @@ def pytorch_source(description: Description, channels: int, classes: int) -> str
         joined=join if joins else "maps",
         channels=channels,
         classes=classes,
+        side=side,
         constructions=indent(_constructions(description), " " * 12),
         features=description.classifier_inputs,
         steps=indent(_steps(description, "join" if strided else "torch.cat"), " " * 8),
@@ -126,7 +127,7 @@ class Network(nn.Module):
 
 if __name__ == "__main__":
     network = Network()
-    images = torch.zeros(2, {channels}, 32, 32)
+    images = torch.zeros(2, {channels}, {side}, {side})
     print("output shape", list(network(images).shape))
     print("parameters", sum(parameter.numel() for parameter in network.parameters()))
 '''
