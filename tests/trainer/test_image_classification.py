@@ -1,5 +1,6 @@
 """The image classification task from one end to the other, on real digits."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -149,18 +150,24 @@ def test_weights_are_kept_as_the_search_says(tmp_path: Path) -> None:
     assert kept(tmp_path, Weights.BEST, (slow, fast, slow, fast)) == [True, True, False, True]
 
 
-def test_exported_source_loads_the_weights_and_gives_the_measured_accuracy(tmp_path: Path) -> None:
-    section = ImageClassification(**SMALL)
-    run = child_run(section, artifacts_dir=tmp_path)
-    measurement = ImageClassificationTask(section).train(run, silent)
+def test_weights_source_and_manifest_together_give_the_measured_accuracy_again(tmp_path: Path) -> None:
+    measurement = trained(ImageClassification(**(SMALL | {"upsample_size": 12})), seed=5, artifacts_dir=tmp_path)
+    weights = Path(url2pathname(urlparse(measurement.weights_uri or "").path))
+    told = json.loads((weights.parent / "trial-3.json").read_text())
+    source = pytorch_source(CHILD, told["channels"], told["classes"], told["imageSize"])
     module: dict[str, Any] = {"__name__": "exported"}
-    exec(compile(pytorch_source(CHILD, 1, 10), "exported.py", "exec"), module)
+    exec(compile(source, "exported.py", "exec"), module)
     network = module["Network"]()
-    network.load_state_dict(
-        safetensors.torch.load_file(url2pathname(urlparse(measurement.weights_uri or "").path), device="cpu")
+    network.load_state_dict(safetensors.torch.load_file(weights, device="cpu"))
+    section = ImageClassification(
+        dataset=Dataset(told["dataset"]),
+        whiten=told["whiten"],
+        upsample_size=told["upsampleSize"],
+        validation_examples=told["validationExamples"],
     )
-    prepared = prepare(section, run)
+    prepared = prepare(section, child_run(section, seed=told["splitSeed"]))
     with torch.inference_mode():
         logits = network.eval()(prepared.augmentation.for_evaluation(prepared.validation.images))
     hits = (logits.argmax(dim=1) == prepared.validation.labels).numpy()
     assert np.mean(hits) == pytest.approx(measurement.value)
+    assert told["value"] == measurement.value

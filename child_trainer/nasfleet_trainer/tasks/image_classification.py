@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -60,7 +61,7 @@ class ImageClassificationTask:
         network = build(description, self._prepared, run.seed)
         epochs = self._train(network, self._prepared, run.seed, report)
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
-        return self._keeping_weights(run, network, measurement)
+        return self._keeping_weights(run, network, measurement, self._prepared)
 
     def _train(self, network: ConvNetwork, prepared: Prepared, seed: int, report: Report) -> tuple[EpochMeasurement, ...]:
         training = Training(
@@ -72,7 +73,9 @@ class ImageClassificationTask:
             epochs.append(epoch)
         return tuple(epochs)
 
-    def _keeping_weights(self, run: ChildRun, network: ConvNetwork, measurement: Measurement) -> Measurement:
+    def _keeping_weights(
+        self, run: ChildRun, network: ConvNetwork, measurement: Measurement, prepared: Prepared
+    ) -> Measurement:
         """Return the measurement with the URI of the weights, if the search keeps these.
 
         Which child is the best of a search, only the controller knows; the best of this process is enough to keep that one.
@@ -82,13 +85,7 @@ class ImageClassificationTask:
         self._best_reward = max(self._best_reward, reward)
         if not wanted or run.artifacts_dir is None:
             return measurement
-        facts = {
-            "tokens": run.tokens,
-            "seed": run.seed,
-            "dataset": self._section.dataset,
-            "value": measurement.value,
-            "parameters": measurement.parameters,
-        }
+        facts = _facts(self._section, run, measurement, prepared)
         return replace(
             measurement,
             weights_uri=keep_weights(run.artifacts_dir, TrialName.parse(run.trial), network.state_dict(), facts),
@@ -140,3 +137,23 @@ def _measurement(description: ConvNet, prepared: Prepared, epochs: tuple[EpochMe
         parameters=accounting.parameters(description, channels=channels, classes=classes),
         multiply_adds=accounting.multiply_adds(description, side=prepared.side, channels=channels, classes=classes),
     )
+
+
+def _facts(section: ImageClassification, run: ChildRun, measurement: Measurement, prepared: Prepared) -> dict[str, Any]:
+    """Return what the weights' manifest says of a child: all that measuring its value again takes, beside the data set."""
+    return {
+        "tokens": run.tokens,
+        "seed": run.seed,
+        "dataset": section.dataset,
+        "folder": section.folder,
+        "splitSeed": run.spec.seed,
+        "trainingExamples": len(prepared.train),
+        "validationExamples": len(prepared.validation),
+        "channels": prepared.channels,
+        "imageSize": prepared.side,
+        "classes": prepared.classes,
+        "whiten": prepared.augmentation.whiten,
+        "upsampleSize": prepared.augmentation.enlarged_side,
+        "value": measurement.value,
+        "parameters": measurement.parameters,
+    }
