@@ -167,6 +167,11 @@ class Dispatcher:
         self._forget_if_gone(trainer)
         return lease
 
+    def forgive(self, now: float) -> None:
+        """Renew every lease: the controller stood still, and what its trainers said meanwhile waits to be heard."""
+        for trainer in self.trainers.values():
+            trainer.heard_at = now
+
     def expired(self, now: float) -> list[Lease]:
         """Return the leases whose trainers have been silent for too long."""
         return [

@@ -36,6 +36,7 @@ from nasfleet_controller.records import (
 from nasfleet_controller.search import Search
 
 REMEMBERED_OUTCOMES = 65_536
+STALL_SECONDS = 5.0
 EXPIRY_SECONDS = 0.25  # looking through all leases after every heartbeat would cost more than all the rest
 
 
@@ -57,7 +58,7 @@ class ControllerState:
         self.last_search_id = last_search_id
         self.connections: dict[str, Connection] = {}
         self._with_orders: set[Connection] = set()
-        self._expiry_at = moment.now
+        self._expiry_at = moment.now  # the next look through the leases
         self.notices: dict[int, str] = {}
         self.rates: dict[int, Rate] = {search_id: Rate() for search_id in self.searches}
         self._outcomes: OrderedDict[int, str | None] = OrderedDict()
@@ -164,6 +165,8 @@ class ControllerState:
 
     def advance(self, moment: Moment) -> None:
         """Do what is due: take back leases of silent trainers, end searches whose time is over, lease what waits."""
+        if moment.now >= self._expiry_at + STALL_SECONDS:
+            self.dispatcher.forgive(moment.now)
         if moment.now >= self._expiry_at:
             self._expiry_at = moment.now + EXPIRY_SECONDS
             self._expire(moment)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nasfleet_controller.connection import Connection
 from nasfleet_controller.dispatcher import (
     PREFETCH_PER_SLOT,
     SILENT_SECONDS,
@@ -14,6 +15,7 @@ from nasfleet_controller.dispatcher import (
     Placement,
     TrainerProfile,
 )
+from nasfleet_controller.state import ControllerState, Moment
 
 
 def profile(name: str, *, slots: int = 1, labels: dict[str, str] | None = None) -> TrainerProfile:
@@ -122,3 +124,14 @@ def test_a_trainer_is_forgotten_when_it_is_gone_and_holds_nothing() -> None:
     assert "a" in dispatcher.trainers
     dispatcher.end(lease.fence, now=1.0)
     assert "a" not in dispatcher.trainers
+
+
+def test_a_controller_that_stood_still_takes_no_lease_back_for_it() -> None:
+    moments = [Moment(now, now) for now in (0.0, 100.0, 100.5, 131.0)]
+    state = ControllerState([], 0, 0, moments[0])
+    state.connect(Connection("a"), profile("a"), (), moments[0])
+    lease = state.dispatcher.grant(Placement(1, "a"), 0, lease_seconds=30.0)
+    for moment in moments[:3]:
+        state.advance(moment)
+    assert not state.dispatcher.expired(moments[2].now)
+    assert state.dispatcher.expired(moments[3].now) == [lease], "who stays silent after that has lost it"
