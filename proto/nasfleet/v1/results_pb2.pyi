@@ -77,7 +77,7 @@ class ListTrialsRequest(_message.Message):
     """The next_page_token of the page before, with the same filter and order; empty for the first."""
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Top-level fields of Trial to fill; absent means all that this call fills."""
+        """Top-level fields of Trial to fill; absent, empty or "*" means all that this call fills."""
 
     def __init__(
         self,
