@@ -15,7 +15,8 @@ from nasfleet_testing.prometheus import Prometheus, prometheus
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 CHILDREN = 300
-TRIALS = 600
+TRAINERS = 340  # more than that: at any moment some are between two children
+TRIALS = 700
 OF_A_SCRAPE = {"__name__", "job", "instance", "le"}
 
 
@@ -46,13 +47,13 @@ def test_reference_names_every_metric_that_is_served_and_no_other(tmp_path: Path
 @pytest.mark.timeout(120)
 def test_hundreds_of_children_at_once_as_prometheus_sees_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state, metrics = tmp_path / "state", free_address()
-    flags = ("--pool", "here", "--agents", str(CHILDREN), "--metrics-port", metrics.rpartition(":")[2])
+    flags = ("--pool", "here", "--agents", str(TRAINERS), "--metrics-port", metrics.rpartition(":")[2])
     task = Synthetic(epochs=3, epoch_seconds=1, failures=FailureRates(not_finite=0.02))
     with controller(state) as running, Client(running.address) as client:
         jobs = {"controller": running.metrics, "trainers": metrics}
         with prometheus(tmp_path / "prometheus", jobs) as seen, trainer(running.address, tmp_path / "trainers.log", *flags):
-            eventually(lambda: len(client.get_fleet().trainers) == CHILDREN, "all trainers")
-            spec = synthetic_search(TRIALS, CHILDREN + 100, task, strategy=Reinforce())
+            eventually(lambda: len(client.get_fleet().trainers) == TRAINERS, "all trainers")
+            spec = synthetic_search(TRIALS, TRAINERS + 100, task, strategy=Reinforce())
             client.ensure_search(SEARCH, spec)
             eventually(lambda: client.get_search(SEARCH).state == SEARCH_STATE_COMPLETED, "the end of the search")
             check_hundreds(seen)
