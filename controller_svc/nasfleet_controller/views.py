@@ -25,7 +25,6 @@ class SearchView:
     succeeded: int
     failed: int
     lost: int
-    proposed: int
     distinct: int
     best: tuple[int, float] | None
     average_reward: float | None
@@ -52,7 +51,6 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         succeeded=search.tally.succeeded,
         failed=search.tally.failed,
         lost=search.tally.lost,
-        proposed=search.proposed,
         distinct=len(search.hashes),
         best=search.tally.best,
         average_reward=search.tally.average_reward,

@@ -151,7 +151,7 @@ def _orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
         assignments=[
             fleet_pb2.Assignment(
                 fence=assignment.fence,
-                trial=f"{assignment.search}/trials/{assignment.number}",
+                trial=str(TrialName(assignment.search, assignment.number)),
                 tokens=assignment.tokens,
                 layers=assignment.layers,
                 seed=assignment.seed,

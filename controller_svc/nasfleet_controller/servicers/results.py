@@ -14,12 +14,11 @@ from nasfleet.v1 import results_pb2, results_pb2_grpc
 from nasfleet.v1.trial_pb2 import Attempt, Trial, TrialState
 from nasfleet_controller.servicers.errors import Context, translating, translating_stream
 from nasfleet_controller.servicers.exports import export
+from nasfleet_controller.servicers.pages import LARGEST_PAGE, page_size
 from nasfleet_controller.store.results import Results, TrialQuery
 from nasfleet_controller.store.trials import StoredAttempt, StoredTrial, TrialDetails
 
-DEFAULT_PAGE = 50
 DEFAULT_BEST = 10
-LARGEST_PAGE = 1000
 LARGEST_CURSOR = 2**63 - 1  # a database holds no larger integer
 WATCH_SECONDS = 0.05
 _FIELDS = Trial.DESCRIPTOR.fields_by_name
@@ -43,7 +42,7 @@ class ResultsServicer(results_pb2_grpc.ResultsServiceServicer):
     async def ListTrials(self, request: results_pb2.ListTrialsRequest, _context: Context) -> results_pb2.ListTrialsResponse:
         """Return a page of the trials that match."""
         query = TrialQuery(SearchName.parse(request.parent), request.filter, request.order_by)
-        size = _page_size(request.page_size, DEFAULT_PAGE)
+        size = page_size(request.page_size)
         unwanted = _unwanted(request.read_mask) if request.HasField("read_mask") else ()
         page = await asyncio.to_thread(self._results.page, query, size, request.page_token)
         return results_pb2.ListTrialsResponse(
@@ -81,7 +80,7 @@ class ResultsServicer(results_pb2_grpc.ResultsServiceServicer):
         self, request: results_pb2.ListBestTrialsRequest, _context: Context
     ) -> results_pb2.ListBestTrialsResponse:
         """Return the best different networks."""
-        count = _page_size(request.page_size, DEFAULT_BEST)
+        count = page_size(request.page_size, DEFAULT_BEST)
         best = await asyncio.to_thread(self._results.best, SearchName.parse(request.parent), count)
         return results_pb2.ListBestTrialsResponse(trials=[trial_to_proto(trial) for trial in best])
 
@@ -147,12 +146,6 @@ def _timestamp(at: float | None) -> Timestamp | None:
         return None
     seconds, rest = divmod(at, 1)
     return Timestamp(seconds=int(seconds), nanos=int(rest * 1e9))
-
-
-def _page_size(wanted: int, default: int) -> int:
-    if wanted < 0:
-        raise InvalidInputError(f"page_size is {wanted}: give 0 for the default or a positive number")
-    return min(wanted or default, LARGEST_PAGE)
 
 
 def _cursor(given: int) -> int:

@@ -1,21 +1,19 @@
 """SearchService: searches declared, changed and watched."""
 
 import asyncio
-import base64
 from collections.abc import AsyncGenerator, Callable
 
 from nasfleet.codec import spec_from_proto, spec_to_proto
-from nasfleet.errors import InvalidInputError
 from nasfleet.names import SearchName, TrialName, parse_namespace
 from nasfleet.v1 import search_pb2, search_pb2_grpc, trial_pb2
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.runner import Runner
 from nasfleet_controller.servicers.errors import Context, translating, translating_stream
+from nasfleet_controller.servicers.pages import page_size
+from nasfleet_controller.store.paging import InvalidPageTokenError, last_values, page_token
 from nasfleet_controller.views import SearchView
 
 WATCH_SECONDS = 0.1
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 1000
 
 
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
@@ -44,16 +42,18 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     @translating
     async def ListSearches(self, request: search_pb2.ListSearchesRequest, context: Context) -> search_pb2.ListSearchesResponse:
         """Return a page of the searches of a namespace."""
-        views = await self._commands.views(parse_namespace(request.parent))
-        if request.page_size < 0:
-            raise InvalidInputError(f"page_size is {request.page_size}: give 0 for the default or a positive number")
-        below = _read_token(request.page_token)
-        size = min(request.page_size or DEFAULT_PAGE, LARGEST_PAGE)
-        rest = [view for view in views if below is None or view.search_id < below]
+        query, size = ("searches", request.parent), page_size(request.page_size)
+        rest = await self._commands.views(parse_namespace(request.parent))
+        if request.page_token:
+            match last_values(request.page_token, query):
+                case [int(last)]:
+                    rest = [view for view in rest if view.search_id < last]
+                case _:
+                    raise InvalidPageTokenError(f"page_token {request.page_token!r} is none of ours: start again without it")
         page = rest[:size]
         return search_pb2.ListSearchesResponse(
             searches=[await self._message(view) for view in page],
-            next_page_token=_write_token(page[-1].search_id) if len(rest) > size else "",
+            next_page_token=page_token(query, [page[-1].search_id]) if len(rest) > size else "",
         )
 
     @translating_stream
@@ -147,19 +147,3 @@ def _learner_to_proto(view: SearchView) -> search_pb2.LearnerStatus:
         gradient_norm=update.gradient_norm,
         staleness=update.staleness,
     )
-
-
-def _write_token(search_id: int) -> str:
-    return base64.urlsafe_b64encode(f"searches:{search_id}".encode()).decode()
-
-
-def _read_token(token: str) -> int | None:
-    if not token:
-        return None
-    try:
-        kind, _, number = base64.urlsafe_b64decode(token).decode().partition(":")
-        if kind == "searches":
-            return int(number)
-    except ValueError:
-        pass
-    raise InvalidInputError(f"page_token {token!r} is none of ours: start again without it")
