@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 from typing import Any
 
 from nasfleet.catalogue import SearchSpec, TrainerPoolSpec
 from nasfleet_operator.plan import Identity
+from nasfleet_operator.views import FleetView, SearchView
 
 
 class Truth(StrEnum):
@@ -146,94 +147,6 @@ class PodLoss:
     uid: str
     kind: LossKind
     at: float
-
-
-class TrainerState(Enum):
-    """What a trainer does; the names are those of `nasfleet.v1.TrainerState`."""
-
-    IDLE = auto()
-    BUSY = auto()
-    DRAINING = auto()
-    LOST = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainerView:
-    """A trainer as the controller sees it; its name is that of its pod. `idle_seconds` is absent while it holds a lease."""
-
-    name: str
-    state: TrainerState
-    leases: int = 0
-    idle_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolView:
-    """A pool as the controller was told of it last, and how many slots its searches could use; see `nasfleet.v1.Pool`."""
-
-    labels: Mapping[str, str]
-    service_account: str
-    wanted_size: int
-    cordoned: frozenset[str] = frozenset()
-    wanted_slots: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetView:
-    """The part of the fleet that belongs to one pool; `pool` is absent until it is declared."""
-
-    pool: PoolView | None = None
-    trainers: tuple[TrainerView, ...] = ()
-
-
-class SearchState(Enum):
-    """Where a search is in its life; the names are those of `nasfleet.v1.SearchState`."""
-
-    RUNNING = auto()
-    SUSPENDED = auto()
-    COMPLETED = auto()
-    CANCELLED = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialCounts:
-    """How many trials are where; the fields are those of `nasfleet.v1.TrialCounts`."""
-
-    queued: int = 0
-    running: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    lost: int = 0
-    distinct: int = 0
-
-    @property
-    def settled(self) -> int:
-        """Trials that are done for good."""
-        return self.succeeded + self.failed + self.lost
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BestTrial:
-    """The trial with the highest reward so far; `architecture` is the hash that all spellings of its network share."""
-
-    number: int
-    reward: float
-    architecture: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchView:
-    """A search as the controller has it; the message says why it is in its state or what it waits for."""
-
-    uid: str
-    spec: SearchSpec
-    state: SearchState
-    message: str = ""
-    counts: TrialCounts = TrialCounts()
-    best: BestTrial | None = None
-    trainer_seconds: float = 0.0
-    created_at: float
-    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
