@@ -6,7 +6,7 @@ with Client("127.0.0.1:50051") as client:
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
@@ -20,6 +20,7 @@ from nasfleet.codec import spec_to_proto
 from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
 from nasfleet.names import DEFAULT_NAMESPACE
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
+from nasfleet.v1.fleet_pb2 import Pool
 from nasfleet.v1.results_pb2 import ExportArchitectureResponse, ExportFormat
 from nasfleet.v1.search_pb2 import EnsureSearchResponse, Search
 from nasfleet.v1.trial_pb2 import Trial
@@ -78,7 +79,7 @@ class Client:
         return self._call(self._searches.GetSearch, search_pb2.GetSearchRequest(name=name)).search
 
     def list_searches(self, parent: str = f"namespaces/{DEFAULT_NAMESPACE}") -> Iterator[Search]:
-        """Yield the searches of a namespace, newest first."""
+        """Yield the searches of a namespace, or of all with `nasfleet.names.ALL_NAMESPACES`, newest first."""
         request = search_pb2.ListSearchesRequest(parent=parent)
         while True:
             response = self._call(self._searches.ListSearches, request)
@@ -173,9 +174,43 @@ class Client:
         request = results_pb2.ExportArchitectureRequest(name=name, format=format)
         return self._call(self._results.ExportArchitecture, request)
 
-    def get_fleet(self) -> fleet_pb2.GetFleetResponse:
-        """Return every trainer that is connected or holds a lease, and how many trials wait."""
-        return self._call(self._fleet.GetFleet, fleet_pb2.GetFleetRequest())
+    def ensure_pool(
+        self,
+        name: str,
+        *,
+        labels: Mapping[str, str],
+        service_account: str,
+        wanted_size: int,
+        cordoned: Iterable[str] = (),
+        gone: Iterable[str] = (),
+    ) -> Pool:
+        """Make the pool `namespaces/{namespace}/pools/{pool}` be as declared, and return it.
+
+        Args:
+            name: the pool.
+            labels: what a search's trainerPoolSelector is matched with.
+            service_account: of its pods; may be empty.
+            wanted_size: trainers that it is to have.
+            cordoned: names of its trainers that get no further trials; all of them, each time.
+            gone: names of its trainers whose pods are no more; what they hold goes back at nobody's cost.
+        """
+        request = fleet_pb2.EnsurePoolRequest(
+            name=name,
+            labels=labels,
+            service_account=service_account,
+            wanted_size=wanted_size,
+            cordoned_trainers=cordoned,
+            gone_trainers=gone,
+        )
+        return self._call(self._fleet.EnsurePool, request).pool
+
+    def get_fleet(self, pool: str = "") -> fleet_pb2.GetFleetResponse:
+        """Return every trainer that is connected or holds a lease, how many trials wait, and every pool that was declared.
+
+        Args:
+            pool: `namespaces/{namespace}/pools/{pool}`, for this pool and its trainers only; empty for all.
+        """
+        return self._call(self._fleet.GetFleet, fleet_pb2.GetFleetRequest(pool=pool))
 
     def drain_trainers(self, trainers: Iterable[str]) -> Sequence[str]:
         """Ask trainers to finish or hand back what they hold and to leave; return those that were found."""

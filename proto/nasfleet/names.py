@@ -1,4 +1,7 @@
-"""Resource names: `namespaces/{namespace}/searches/{search}/trials/{number}`; `search_id` is a part, `name` is a path."""
+"""Resource names: `namespaces/{namespace}/searches/{search}/trials/{number}`, `namespaces/{namespace}/pools/{pool}`.
+
+`search_id` and `pool_id` are parts, `name` is a path.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,9 +10,11 @@ from typing import Self
 from nasfleet.errors import InvalidInputError
 
 DEFAULT_NAMESPACE = "default"
+ALL_NAMESPACES = "namespaces/-"
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(f"namespaces/({_LABEL})")
 _SEARCH = re.compile(f"namespaces/({_LABEL})/searches/({_LABEL})")
+_POOL = re.compile(f"namespaces/({_LABEL})/pools/({_LABEL})")
 _TRIAL = re.compile(rf"namespaces/({_LABEL})/searches/({_LABEL})/trials/(\d{{1,18}})")
 _RULE = "parts are lower-case letters, digits and hyphens, 63 characters at most"
 
@@ -41,6 +46,23 @@ class SearchName:
 
     def __str__(self) -> str:
         return f"namespaces/{self.namespace}/searches/{self.search_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolName:
+    """The name of a trainer pool."""
+
+    namespace: str
+    pool_id: str
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Return the parts of a path, or raise InvalidInputError."""
+        namespace, pool_id = _parts(_POOL, name, "namespaces/{namespace}/pools/{pool}")
+        return cls(namespace, pool_id)
+
+    def __str__(self) -> str:
+        return f"namespaces/{self.namespace}/pools/{self.pool_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ class Hello(_message.Message):
     trainer: _builtins.str
     """Name for people: the pod's name, or "trainer-0"."""
     pool: _builtins.str
-    """The pool that it belongs to; empty on one machine."""
+    """The pool that it belongs to, namespaces/{namespace}/pools/{pool}; empty on one machine. A trainer of a pool serves
+    searches of the pool's namespace only, one without a pool serves any.
+    """
     slots: _builtins.int
     """How many trials it can run at once."""
     device: _builtins.str
@@ -132,7 +134,7 @@ class Hello(_message.Message):
     """Memory of that device, in bytes; absent if unknown."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels that a search's trainerPoolSelector is matched with."""
+        """Labels that a search's trainerPoolSelector is matched with, unless its pool was declared: then the pool's are."""
 
     @_builtins.property
     def held_fences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -469,6 +471,8 @@ class Trainer(_message.Message):
     MEASURED_COUNT_FIELD_NUMBER: _builtins.int
     SILENT_SECONDS_FIELD_NUMBER: _builtins.int
     DEVICE_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    IDLE_SECONDS_FIELD_NUMBER: _builtins.int
+    CORDONED_FIELD_NUMBER: _builtins.int
     trainer: _builtins.str
     """Name for people."""
     instance_id: _builtins.str
@@ -487,6 +491,10 @@ class Trainer(_message.Message):
     """Seconds since its last request."""
     device_memory_bytes: _builtins.int
     """Memory of the device, in bytes; absent if unknown."""
+    idle_seconds: _builtins.float
+    """Seconds for which it has had nothing to do; absent unless it is idle."""
+    cordoned: _builtins.bool
+    """True if it gets no further trials, since its pool was declared so; what it holds it goes on with."""
     @_builtins.property
     def trials(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldTrial]:
         """The trials that it holds, running ones first."""
@@ -504,14 +512,21 @@ class Trainer(_message.Message):
         measured_count: _builtins.int = ...,
         silent_seconds: _builtins.float = ...,
         device_memory_bytes: _builtins.int | None = ...,
+        idle_seconds: _builtins.float | None = ...,
+        cordoned: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device_memory_bytes", b"device_memory_bytes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "_idle_seconds", b"_idle_seconds", "device_memory_bytes", b"device_memory_bytes", "idle_seconds", b"idle_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "instance_id", b"instance_id", "measured_count", b"measured_count", "pool", b"pool", "silent_seconds", b"silent_seconds", "slots", b"slots", "state", b"state", "trainer", b"trainer", "trials", b"trials"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "_idle_seconds", b"_idle_seconds", "cordoned", b"cordoned", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "idle_seconds", b"idle_seconds", "instance_id", b"instance_id", "measured_count", b"measured_count", "pool", b"pool", "silent_seconds", b"silent_seconds", "slots", b"slots", "state", b"state", "trainer", b"trainer", "trials", b"trials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__device_memory_bytes: _TypeAlias = _typing.Literal["device_memory_bytes"]  # noqa: Y015
     _WhichOneofArgType__device_memory_bytes: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__idle_seconds: _TypeAlias = _typing.Literal["idle_seconds"]  # noqa: Y015
+    _WhichOneofArgType__idle_seconds: _TypeAlias = _typing.Literal["_idle_seconds", b"_idle_seconds"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__device_memory_bytes) -> _WhichOneofReturnType__device_memory_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__idle_seconds) -> _WhichOneofReturnType__idle_seconds | None: ...
 
 Global___Trainer: _TypeAlias = Trainer  # noqa: Y015
 
@@ -556,17 +571,183 @@ class HeldTrial(_message.Message):
 Global___HeldTrial: _TypeAlias = HeldTrial  # noqa: Y015
 
 @_typing.final
+class Pool(_message.Message):
+    """A pool as it was declared, and what the searches that select it could use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    SERVICE_ACCOUNT_FIELD_NUMBER: _builtins.int
+    WANTED_SIZE_FIELD_NUMBER: _builtins.int
+    CORDONED_TRAINERS_FIELD_NUMBER: _builtins.int
+    WANTED_SLOTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """namespaces/{namespace}/pools/{pool}."""
+    service_account: _builtins.str
+    """The service account of its pods; empty if none was named."""
+    wanted_size: _builtins.int
+    """Trainers that it is to have."""
+    wanted_slots: _builtins.int
+    """Slots that running searches could use now beyond what trainers outside this pool hold: summed over the running searches
+    that select this pool, the smaller of parallelism and trials left in the budget, less the leases that trainers outside
+    this pool hold of it, at least 0.
+    """
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels that a search's trainerPoolSelector is matched with."""
+
+    @_builtins.property
+    def cordoned_trainers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of trainers that get no further trials, by name."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        service_account: _builtins.str = ...,
+        wanted_size: _builtins.int = ...,
+        cordoned_trainers: _abc.Iterable[_builtins.str] | None = ...,
+        wanted_slots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cordoned_trainers", b"cordoned_trainers", "labels", b"labels", "name", b"name", "service_account", b"service_account", "wanted_size", b"wanted_size", "wanted_slots", b"wanted_slots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pool: _TypeAlias = Pool  # noqa: Y015
+
+@_typing.final
+class EnsurePoolRequest(_message.Message):
+    """Request of EnsurePool."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    SERVICE_ACCOUNT_FIELD_NUMBER: _builtins.int
+    WANTED_SIZE_FIELD_NUMBER: _builtins.int
+    CORDONED_TRAINERS_FIELD_NUMBER: _builtins.int
+    GONE_TRAINERS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """namespaces/{namespace}/pools/{pool}; lower-case letters, digits and hyphens, 63 characters at most."""
+    service_account: _builtins.str
+    """The service account of its pods; may be empty."""
+    wanted_size: _builtins.int
+    """Trainers that it is to have; at most 10,000."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels that a search's trainerPoolSelector is matched with, instead of those that its trainers say; at most 64."""
+
+    @_builtins.property
+    def cordoned_trainers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of its trainers that get no further trials, connected or not: all of them, declared anew by each call."""
+
+    @_builtins.property
+    def gone_trainers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of its trainers whose pods are no more: what they hold goes back at once, at nobody's cost. Unknown ones are ignored."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        service_account: _builtins.str = ...,
+        wanted_size: _builtins.int = ...,
+        cordoned_trainers: _abc.Iterable[_builtins.str] | None = ...,
+        gone_trainers: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cordoned_trainers", b"cordoned_trainers", "gone_trainers", b"gone_trainers", "labels", b"labels", "name", b"name", "service_account", b"service_account", "wanted_size", b"wanted_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsurePoolRequest: _TypeAlias = EnsurePoolRequest  # noqa: Y015
+
+@_typing.final
+class EnsurePoolResponse(_message.Message):
+    """Response of EnsurePool."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POOL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pool(self) -> Global___Pool:
+        """The pool as it now is."""
+
+    def __init__(
+        self,
+        *,
+        pool: Global___Pool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnsurePoolResponse: _TypeAlias = EnsurePoolResponse  # noqa: Y015
+
+@_typing.final
 class GetFleetRequest(_message.Message):
     """Request of GetFleet."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    POOL_FIELD_NUMBER: _builtins.int
+    pool: _builtins.str
+    """namespaces/{namespace}/pools/{pool}: only this pool and its trainers; empty for all."""
     def __init__(
         self,
+        *,
+        pool: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pool", b"pool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -580,21 +761,27 @@ class GetFleetResponse(_message.Message):
 
     TRAINERS_FIELD_NUMBER: _builtins.int
     QUEUED_TRIALS_FIELD_NUMBER: _builtins.int
+    POOLS_FIELD_NUMBER: _builtins.int
     queued_trials: _builtins.int
     """Trials that wait for a trainer, over all searches."""
     @_builtins.property
     def trainers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trainer]:
         """The trainers, by name."""
 
+    @_builtins.property
+    def pools(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pool]:
+        """The pools that were declared, by name."""
+
     def __init__(
         self,
         *,
         trainers: _abc.Iterable[Global___Trainer] | None = ...,
         queued_trials: _builtins.int = ...,
+        pools: _abc.Iterable[Global___Pool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["queued_trials", b"queued_trials", "trainers", b"trainers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pools", b"pools", "queued_trials", b"queued_trials", "trainers", b"trainers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

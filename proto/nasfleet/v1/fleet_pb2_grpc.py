@@ -40,6 +40,11 @@ class FleetServiceStub:
                 request_serializer=nasfleet_dot_v1_dot_fleet__pb2.WorkRequest.SerializeToString,
                 response_deserializer=nasfleet_dot_v1_dot_fleet__pb2.WorkResponse.FromString,
                 _registered_method=True)
+        self.EnsurePool = channel.unary_unary(
+                '/nasfleet.v1.FleetService/EnsurePool',
+                request_serializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolRequest.SerializeToString,
+                response_deserializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolResponse.FromString,
+                _registered_method=True)
         self.GetFleet = channel.unary_unary(
                 '/nasfleet.v1.FleetService/GetFleet',
                 request_serializer=nasfleet_dot_v1_dot_fleet__pb2.GetFleetRequest.SerializeToString,
@@ -66,8 +71,18 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnsurePool(self, request, context):
+        """EnsurePool makes a pool be as declared: labels, service account and wanted size are kept for good, cordons until the next
+        call for this pool or a restart of the controller. Repeatable, and cheap if nothing differs. INVALID_ARGUMENT names the
+        value that is wrong.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetFleet(self, request, context):
-        """GetFleet returns every trainer that is connected or holds a lease.
+        """GetFleet returns every trainer that is connected or holds a lease, and every pool that was declared. INVALID_ARGUMENT if
+        the pool's name is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,6 +102,11 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.Work,
                     request_deserializer=nasfleet_dot_v1_dot_fleet__pb2.WorkRequest.FromString,
                     response_serializer=nasfleet_dot_v1_dot_fleet__pb2.WorkResponse.SerializeToString,
+            ),
+            'EnsurePool': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnsurePool,
+                    request_deserializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolRequest.FromString,
+                    response_serializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolResponse.SerializeToString,
             ),
             'GetFleet': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFleet,
@@ -127,6 +147,33 @@ class FleetService:
             '/nasfleet.v1.FleetService/Work',
             nasfleet_dot_v1_dot_fleet__pb2.WorkRequest.SerializeToString,
             nasfleet_dot_v1_dot_fleet__pb2.WorkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnsurePool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nasfleet.v1.FleetService/EnsurePool',
+            nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolRequest.SerializeToString,
+            nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolResponse.FromString,
             options,
             channel_credentials,
             insecure,

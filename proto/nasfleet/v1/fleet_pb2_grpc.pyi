@@ -39,8 +39,15 @@ class FleetServiceStub:
     INVALID_ARGUMENT if the hello is missing or wrong, FAILED_PRECONDITION if the protocol versions do not fit, ABORTED if a
     newer stream of the same instance has taken over, UNAVAILABLE while the store cannot be written. Nothing else ends it.
     """
+    EnsurePool: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.EnsurePoolRequest, _fleet_pb2.EnsurePoolResponse]
+    """EnsurePool makes a pool be as declared: labels, service account and wanted size are kept for good, cordons until the next
+    call for this pool or a restart of the controller. Repeatable, and cheap if nothing differs. INVALID_ARGUMENT names the
+    value that is wrong.
+    """
     GetFleet: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.GetFleetRequest, _fleet_pb2.GetFleetResponse]
-    """GetFleet returns every trainer that is connected or holds a lease."""
+    """GetFleet returns every trainer that is connected or holds a lease, and every pool that was declared. INVALID_ARGUMENT if
+    the pool's name is none.
+    """
     DrainTrainers: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.DrainTrainersRequest, _fleet_pb2.DrainTrainersResponse]
     """DrainTrainers asks trainers to finish or hand back what they hold and to leave. Repeatable; unknown names are ignored."""
 
@@ -55,8 +62,15 @@ class FleetServiceAsyncStub(FleetServiceStub):
     INVALID_ARGUMENT if the hello is missing or wrong, FAILED_PRECONDITION if the protocol versions do not fit, ABORTED if a
     newer stream of the same instance has taken over, UNAVAILABLE while the store cannot be written. Nothing else ends it.
     """
+    EnsurePool: _aio.UnaryUnaryMultiCallable[_fleet_pb2.EnsurePoolRequest, _fleet_pb2.EnsurePoolResponse]  # type: ignore[assignment]
+    """EnsurePool makes a pool be as declared: labels, service account and wanted size are kept for good, cordons until the next
+    call for this pool or a restart of the controller. Repeatable, and cheap if nothing differs. INVALID_ARGUMENT names the
+    value that is wrong.
+    """
     GetFleet: _aio.UnaryUnaryMultiCallable[_fleet_pb2.GetFleetRequest, _fleet_pb2.GetFleetResponse]  # type: ignore[assignment]
-    """GetFleet returns every trainer that is connected or holds a lease."""
+    """GetFleet returns every trainer that is connected or holds a lease, and every pool that was declared. INVALID_ARGUMENT if
+    the pool's name is none.
+    """
     DrainTrainers: _aio.UnaryUnaryMultiCallable[_fleet_pb2.DrainTrainersRequest, _fleet_pb2.DrainTrainersResponse]  # type: ignore[assignment]
     """DrainTrainers asks trainers to finish or hand back what they hold and to leave. Repeatable; unknown names are ignored."""
 
@@ -76,12 +90,25 @@ class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def EnsurePool(
+        self,
+        request: _fleet_pb2.EnsurePoolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fleet_pb2.EnsurePoolResponse, _abc.Awaitable[_fleet_pb2.EnsurePoolResponse]]:
+        """EnsurePool makes a pool be as declared: labels, service account and wanted size are kept for good, cordons until the next
+        call for this pool or a restart of the controller. Repeatable, and cheap if nothing differs. INVALID_ARGUMENT names the
+        value that is wrong.
+        """
+
+    @_abc_1.abstractmethod
     def GetFleet(
         self,
         request: _fleet_pb2.GetFleetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_fleet_pb2.GetFleetResponse, _abc.Awaitable[_fleet_pb2.GetFleetResponse]]:
-        """GetFleet returns every trainer that is connected or holds a lease."""
+        """GetFleet returns every trainer that is connected or holds a lease, and every pool that was declared. INVALID_ARGUMENT if
+        the pool's name is none.
+        """
 
     @_abc_1.abstractmethod
     def DrainTrainers(

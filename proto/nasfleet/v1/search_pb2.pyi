@@ -384,7 +384,7 @@ class ListSearchesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """namespaces/{namespace}."""
+    """namespaces/{namespace}, or namespaces/- for all namespaces."""
     page_size: _builtins.int
     """At most this many; 0 means 50, more than 1,000 means 1,000."""
     page_token: _builtins.str

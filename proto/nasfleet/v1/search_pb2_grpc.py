@@ -98,7 +98,7 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSearches(self, request, context):
-        """ListSearches returns the searches of a namespace by creation time, newest first, a page at a time.
+        """ListSearches returns the searches of a namespace, or of all, by creation time, newest first, a page at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

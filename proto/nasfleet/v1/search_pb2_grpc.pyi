@@ -41,7 +41,7 @@ class SearchServiceStub:
     GetSearch: _grpc.UnaryUnaryMultiCallable[_search_pb2.GetSearchRequest, _search_pb2.GetSearchResponse]
     """GetSearch returns one search. NOT_FOUND if there is none of that name."""
     ListSearches: _grpc.UnaryUnaryMultiCallable[_search_pb2.ListSearchesRequest, _search_pb2.ListSearchesResponse]
-    """ListSearches returns the searches of a namespace by creation time, newest first, a page at a time."""
+    """ListSearches returns the searches of a namespace, or of all, by creation time, newest first, a page at a time."""
     WatchSearch: _grpc.UnaryStreamMultiCallable[_search_pb2.WatchSearchRequest, _search_pb2.WatchSearchResponse]
     """WatchSearch sends the search now and whenever it has changed, at most ten times a second, and ends when it has ended.
     NOT_FOUND if there is none of that name.
@@ -68,7 +68,7 @@ class SearchServiceAsyncStub(SearchServiceStub):
     GetSearch: _aio.UnaryUnaryMultiCallable[_search_pb2.GetSearchRequest, _search_pb2.GetSearchResponse]  # type: ignore[assignment]
     """GetSearch returns one search. NOT_FOUND if there is none of that name."""
     ListSearches: _aio.UnaryUnaryMultiCallable[_search_pb2.ListSearchesRequest, _search_pb2.ListSearchesResponse]  # type: ignore[assignment]
-    """ListSearches returns the searches of a namespace by creation time, newest first, a page at a time."""
+    """ListSearches returns the searches of a namespace, or of all, by creation time, newest first, a page at a time."""
     WatchSearch: _aio.UnaryStreamMultiCallable[_search_pb2.WatchSearchRequest, _search_pb2.WatchSearchResponse]  # type: ignore[assignment]
     """WatchSearch sends the search now and whenever it has changed, at most ten times a second, and ends when it has ended.
     NOT_FOUND if there is none of that name.
@@ -110,7 +110,7 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _search_pb2.ListSearchesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_search_pb2.ListSearchesResponse, _abc.Awaitable[_search_pb2.ListSearchesResponse]]:
-        """ListSearches returns the searches of a namespace by creation time, newest first, a page at a time."""
+        """ListSearches returns the searches of a namespace, or of all, by creation time, newest first, a page at a time."""
 
     @_abc_1.abstractmethod
     def WatchSearch(
