@@ -1,5 +1,13 @@
-"""Every parameter of a search, described once; parser, contract, checks and reference pages are read off these classes."""
+"""Every parameter of a search and of a trainer pool, described once: what reads, checks and explains them reads these classes."""
 
+from nasfleet.catalogue.pool import (
+    Autoscaling,
+    TaintEffect,
+    Toleration,
+    TolerationOperator,
+    TrainerPoolDocument,
+    TrainerPoolSpec,
+)
 from nasfleet.catalogue.problems import InvalidParametersError, Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
 from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
@@ -18,6 +26,7 @@ from nasfleet.catalogue.tasks import Dataset, FailureRates, ImageClassification,
 __all__ = [
     "Accuracy",
     "AnchorOrder",
+    "Autoscaling",
     "Batching",
     "BestOfLastEpochsCubed",
     "Budget",
@@ -44,6 +53,11 @@ __all__ = [
     "SearchSpec",
     "Synthetic",
     "Tabular",
+    "TaintEffect",
+    "Toleration",
+    "TolerationOperator",
+    "TrainerPoolDocument",
+    "TrainerPoolSpec",
     "TrialSettings",
     "Weights",
 ]

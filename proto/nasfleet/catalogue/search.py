@@ -12,8 +12,8 @@ from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet.names import DEFAULT_NAMESPACE
 
-_LABEL_PATTERN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_LABEL_HINT = "lower-case letters, digits and hyphens, with a letter or digit at both ends"
+LABEL_PATTERN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL_HINT = "lower-case letters, digits and hyphens, with a letter or digit at both ends"
 
 
 class Weights(Named):
@@ -159,12 +159,12 @@ class DocumentKind(Named):
 class Metadata(Block):
     """Under which name a search is declared."""
 
-    name: str = parameter("Name of the search.", pattern=_LABEL_PATTERN, pattern_hint=_LABEL_HINT, min_length=1, max_length=63)
+    name: str = parameter("Name of the search.", pattern=LABEL_PATTERN, pattern_hint=LABEL_HINT, min_length=1, max_length=63)
     namespace: str = parameter(
         "Where the name is unique.",
         default=DEFAULT_NAMESPACE,
-        pattern=_LABEL_PATTERN,
-        pattern_hint=_LABEL_HINT,
+        pattern=LABEL_PATTERN,
+        pattern_hint=LABEL_HINT,
         min_length=1,
         max_length=63,
     )

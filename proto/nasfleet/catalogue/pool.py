@@ -1,0 +1,232 @@
+"""A trainer pool as it is declared: how many trainers of one kind, on which nodes, with which devices and volumes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.parameter import Named, parameter
+from nasfleet.catalogue.problems import Problem, shown
+from nasfleet.catalogue.search import LABEL_HINT, LABEL_PATTERN, ApiVersion
+from nasfleet.names import DEFAULT_NAMESPACE
+
+MAX_NAME_LENGTH = 48
+"""Shorter than other names, so that what is named after a pool in Kubernetes still has a DNS label for a name."""
+
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_SUBDOMAIN_HINT = "lower-case letters, digits, hyphens and points, with a letter or digit at both ends of each part"
+_LABEL_VALUE = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_LABEL_VALUE_HINT = "letters, digits, hyphens, underscores and points, with a letter or digit at both ends"
+_QUALIFIED = rf"({_SUBDOMAIN}/)?{_LABEL_VALUE}"
+_QUALIFIED_HINT = "a name like example.com/name"
+_QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?"
+_MOST_REPLICAS = 10_000
+
+
+def _name_of(description: str) -> Any:
+    return parameter(description, default=None, pattern=_SUBDOMAIN, pattern_hint=_SUBDOMAIN_HINT, min_length=1, max_length=253)
+
+
+def _quantity(description: str, examples: str) -> Any:
+    hint = f"a quantity like {examples}"
+    return parameter(description, default=None, pattern=_QUANTITY, pattern_hint=hint, min_length=1, max_length=32)
+
+
+class TolerationOperator(Named):
+    """How a toleration compares with a taint."""
+
+    EQUAL = "Equal", "The taint has this key and this value."
+    EXISTS = "Exists", "The taint has this key, whatever its value; without a key any taint."
+
+
+class TaintEffect(Named):
+    """What a taint does to pods that do not tolerate it."""
+
+    NO_SCHEDULE = "NoSchedule", "Keeps new ones away."
+    PREFER_NO_SCHEDULE = "PreferNoSchedule", "Keeps new ones away where it can."
+    NO_EXECUTE = "NoExecute", "Also evicts those that run."
+
+
+@block
+class Toleration(Block):
+    """A taint that pods of the pool do not mind."""
+
+    key: str | None = parameter(
+        "Key of the taint; without it any, with operator Exists.",
+        default=None,
+        pattern=_QUALIFIED,
+        pattern_hint=_QUALIFIED_HINT,
+        min_length=1,
+        max_length=317,
+    )
+    operator: TolerationOperator = parameter("How key and value are compared.", default=TolerationOperator.EQUAL)
+    value: str | None = parameter(
+        "Value of the taint, with operator Equal only; without it the empty one.",
+        default=None,
+        pattern=_LABEL_VALUE,
+        pattern_hint=_LABEL_VALUE_HINT,
+        min_length=1,
+        max_length=63,
+    )
+    effect: TaintEffect | None = parameter("Effect of the taint; without it any.", default=None)
+    toleration_seconds: int | None = parameter(
+        "How long a pod stays once the taint is there, with effect NoExecute only; without it for good.",
+        default=None,
+        minimum=0,
+        maximum=31_536_000,
+        unit="seconds",
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield what Kubernetes would refuse in the pods."""
+        if self.key is None and self.operator is not TolerationOperator.EXISTS:
+            yield Problem(("key",), "is missing, but operator is Equal", "give a key, or operator Exists")
+        if self.value is not None and self.operator is TolerationOperator.EXISTS:
+            yield Problem(("value",), f"is {shown(self.value)}, but operator is Exists", "remove it, or give operator Equal")
+        if self.toleration_seconds is not None and self.effect is not TaintEffect.NO_EXECUTE:
+            fault = f"is {self.toleration_seconds}, but effect is not NoExecute"
+            yield Problem(("tolerationSeconds",), fault, "remove it, or give effect NoExecute")
+
+
+@block
+class Autoscaling(Block):
+    """The operator alone writes replicas, by what running searches could use; never together with another autoscaler."""
+
+    min_replicas: int = parameter(
+        "Trainers that stay though there is nothing to do.", default=0, minimum=0, maximum=_MOST_REPLICAS, unit="trainers"
+    )
+    max_replicas: int = parameter("Trainers at most.", minimum=1, maximum=_MOST_REPLICAS, unit="trainers")
+    idle_seconds: int = parameter(
+        "How long a trainer is idle before it goes.", default=300, minimum=0, maximum=86_400, unit="seconds"
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield bounds that leave nothing between them."""
+        if self.min_replicas > self.max_replicas:
+            fault = f"is {self.min_replicas}, more than maxReplicas, which is {self.max_replicas}"
+            yield Problem(("minReplicas",), fault, f"give at most {self.max_replicas}, or more maxReplicas")
+
+
+@block
+class TrainerPoolSpec(Block):
+    """What a trainer pool is: how many trainers of one kind, where they run and what each has. All of it may change."""
+
+    replicas: int = parameter(
+        "Trainers that are wanted. Leave it out of files that are applied: kubectl scale and autoscaling write it.",
+        default=1,
+        minimum=0,
+        maximum=_MOST_REPLICAS,
+        unit="trainers",
+    )
+    suspend: bool = parameter("Whether all trainers go, with replicas kept for later.", default=False)
+    image: str | None = parameter(
+        "Image of the trainers; without it the one that the operator is set to.",
+        default=None,
+        pattern="[A-Za-z0-9][-A-Za-z0-9._:/@]*",
+        pattern_hint="a reference like example.com/nasfleet/trainer:1.0",
+        min_length=1,
+        max_length=1024,
+    )
+    slots: int = parameter("Trials that a trainer runs at once.", default=1, minimum=1, maximum=256, unit="trials")
+    gpus: int = parameter("GPUs of a trainer; 0 for a pool without.", default=1, minimum=0, maximum=64, unit="GPUs")
+    gpu_resource: str = parameter(
+        "Resource that the GPUs are requested as; its taint is tolerated.",
+        default="nvidia.com/gpu",
+        pattern=rf"{_SUBDOMAIN}/{_LABEL_VALUE}",
+        pattern_hint="a resource like nvidia.com/gpu",
+        min_length=1,
+        max_length=317,
+    )
+    cpu: str | None = _quantity("CPUs that a trainer requests; without it the operator's default.", '"2" or 500m')
+    memory: str | None = _quantity("Memory that a trainer requests; without it the operator's default.", "16Gi")
+    node_selector: Mapping[str, str] = parameter(
+        "Labels that a node must have, each with this value.", default_factory=dict, max_length=64
+    )
+    tolerations: tuple[Toleration, ...] = parameter(
+        "Taints of nodes that the pods do not mind, beside that of the GPUs.", default=(), max_length=64
+    )
+    priority_class_name: str | None = _name_of("Priority class of the pods; without it the cluster's default.")
+    queue_name: str | None = parameter(
+        "Kueue's queue, by the pods' label kueue.x-k8s.io/queue-name; without it no queue.",
+        default=None,
+        pattern=_LABEL_VALUE,
+        pattern_hint=_LABEL_VALUE_HINT,
+        min_length=1,
+        max_length=63,
+    )
+    spread_over_nodes: bool = parameter("Whether pods are spread over nodes, as far as there is room.", default=False)
+    service_account_name: str | None = _name_of("Service account of the pods; without it the one that the operator is set to.")
+    grace_period_seconds: int = parameter(
+        "Time that a trainer which must go has to hand its trials back.", default=60, minimum=1, maximum=86_400, unit="seconds"
+    )
+    data_claim: str | None = _name_of("PersistentVolumeClaim with data sets, mounted read-only at /data.")
+    artifacts_claim: str | None = _name_of("PersistentVolumeClaim for weights, mounted at /artifacts.")
+    max_unavailable: str = parameter(
+        "Trainers that a rollout or a node's drain may take away at once, as a number or a share.",
+        default="25%",
+        pattern="[1-9][0-9]{0,4}|(100|[1-9][0-9]?)%",
+        pattern_hint='a number or a percentage like "2" or "25%"',
+        min_length=1,
+        max_length=5,
+    )
+    autoscaling: Autoscaling | None = parameter(
+        "Follow what running searches could use; without it replicas stay as they are set.", default=None
+    )
+    template: Mapping[str, Any] = parameter(
+        "Laid over the pod template, anywhere in it: metadata and spec as in a Deployment; resourceClaims go here.",
+        default_factory=dict,
+        max_length=16,
+    )
+
+
+class PoolKind(Named):
+    """What the document of a pool declares."""
+
+    POOL = "TrainerPool", "A pool of trainers."
+
+
+@block
+class PoolMetadata(Block):
+    """Under which name a pool is declared, and by which labels searches select it."""
+
+    name: str = parameter(
+        "Name of the pool.", pattern=LABEL_PATTERN, pattern_hint=LABEL_HINT, min_length=1, max_length=MAX_NAME_LENGTH
+    )
+    namespace: str = parameter(
+        "Where the name is unique; its trainers serve searches of this namespace.",
+        default=DEFAULT_NAMESPACE,
+        pattern=LABEL_PATTERN,
+        pattern_hint=LABEL_HINT,
+        min_length=1,
+        max_length=63,
+    )
+    labels: Mapping[str, str] = parameter(
+        "What the trainerPoolSelector of searches is matched with.", default_factory=dict, max_length=1024
+    )
+
+
+@block
+class TrainerPool(Block):
+    """The whole document."""
+
+    api_version: ApiVersion = parameter("Which edition of this page holds.")
+    kind: PoolKind = parameter("What the document declares.")
+    metadata: PoolMetadata = parameter("Under which name, with which labels.")
+    spec: TrainerPoolSpec = parameter("What the pool is.", default=TrainerPoolSpec())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerPoolDocument:
+    """A pool under its name.
+
+    Raises:
+        InvalidParametersError: if a name is no DNS label, or too long for a pool's.
+    """
+
+    name: str
+    namespace: str = DEFAULT_NAMESPACE
+    labels: Mapping[str, str] = field(default_factory=dict)
+    spec: TrainerPoolSpec
+
+    def __post_init__(self) -> None:
+        PoolMetadata(name=self.name, namespace=self.namespace, labels=self.labels)
