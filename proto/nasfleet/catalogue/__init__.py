@@ -1,4 +1,4 @@
-"""Every parameter of a search and of a trainer pool, described once: what reads, checks and explains them reads these classes."""
+"""Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
 from nasfleet.catalogue.pool import (
     Autoscaling,
