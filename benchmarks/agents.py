@@ -19,7 +19,8 @@ from prometheus_client import CollectorRegistry
 
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.catalogue.search import Budget, SearchSpec
-from nasfleet.catalogue.spaces import ConvChain, SearchSpaceSection
+from nasfleet.catalogue.conv_chain import ConvChain
+from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Random
 from nasfleet.catalogue.tasks import Synthetic
 from nasfleet.codec import spec_to_proto

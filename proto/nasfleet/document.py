@@ -66,7 +66,7 @@ def _read_resource(data: Mapping[str, Any], metadata: type[Any], spec: type[Any]
     known = {field.document_name for field in fields_of(metadata)}
     named = {key: value for key, value in data.get("metadata", {}).items() if key in known}
     reader = Reader()
-    read = reader.read(metadata, named, ("metadata",)), reader.read(spec, data.get("spec"), ("spec",))
+    read = reader.read(metadata, named, ("metadata",)), reader.read(spec, data.get("spec", {}), ("spec",))
     if reader.problems:
         raise InvalidParametersError(reader.problems)
     return read

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet.catalogue.spaces import AnchorOrder, ConvChain
+from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet.catalogue.spaces import ConvChain
+from nasfleet.catalogue.conv_chain import ConvChain
 from nasfleet.spaces.canonical import conv_net_hash
 from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet.catalogue.spaces import AnchorOrder, ConvChain, Growth, SearchSpaceSection
+from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
+from nasfleet.catalogue.spaces import Growth, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.building import build_space, layers_at

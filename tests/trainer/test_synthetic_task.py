@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet.catalogue.spaces import ConvChain, Growth, SearchSpaceSection
+from nasfleet.catalogue.conv_chain import ConvChain
+from nasfleet.catalogue.spaces import Growth, SearchSpaceSection
 from nasfleet.catalogue.tasks import FailureRates, Synthetic
 from nasfleet.errors import NasfleetError
 from nasfleet.measurement import EpochMeasurement, FailureKind, Measurement

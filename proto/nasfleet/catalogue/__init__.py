@@ -1,10 +1,8 @@
 """Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
+from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
 from nasfleet.catalogue.pool import (
     Autoscaling,
-    TaintEffect,
-    Toleration,
-    TolerationOperator,
     TrainerPoolDocument,
     TrainerPoolSpec,
 )
@@ -12,16 +10,15 @@ from nasfleet.catalogue.problems import InvalidParametersError, Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
 from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
 from nasfleet.catalogue.spaces import (
-    AnchorOrder,
     ChoiceDecision,
     Choices,
-    ConvChain,
     Growth,
     PluginSpace,
     SearchSpaceSection,
 )
 from nasfleet.catalogue.strategies import Batching, Exhaustive, Random, Reinforce
 from nasfleet.catalogue.tasks import Dataset, FailureRates, ImageClassification, PluginTask, Precision, Synthetic, Tabular
+from nasfleet.catalogue.toleration import TaintEffect, Toleration, TolerationOperator
 
 __all__ = [
     "Accuracy",

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar, dataclass_transform
+from typing import ClassVar, TypeVar, dataclass_transform
 
 from nasfleet.catalogue.checking import problems_of
 from nasfleet.catalogue.parameter import parameter
 from nasfleet.catalogue.problems import InvalidParametersError, Problem
+from nasfleet.catalogue.rule import Rule
 
 T = TypeVar("T")
 
@@ -15,6 +16,8 @@ class Block:
     """What every block inherits: it cannot be made with values out of bounds or values that do not go together."""
 
     __slots__ = ()
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+    """What `conflicts` checks, for the API server."""
 
     def __post_init__(self) -> None:
         problems = tuple(problems_of(self)) or tuple(self.conflicts())

@@ -26,6 +26,8 @@ class Parameter:
         pattern: regular expression that all of a text must match.
         pattern_hint: the pattern in words.
         distinct: no entry of a list may stand there twice.
+        key: field by which the entries of a list are told apart, in the document's spelling.
+        format: how a text is written, in OpenAPI's words.
         changeable: may be changed while the search runs, with all that is below it.
         inline: the alternatives stand among the section's own fields instead of below this one.
         in_document: false for what programs fill in.
@@ -43,6 +45,8 @@ class Parameter:
     pattern: str | None = None
     pattern_hint: str | None = None
     distinct: bool = False
+    key: str | None = None
+    format: str | None = None
     changeable: bool = False
     inline: bool = False
     in_document: bool = True

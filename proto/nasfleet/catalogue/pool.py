@@ -2,90 +2,38 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.kubernetes_names import (
+    LABEL_HINT,
+    LABEL_PATTERN,
+    LABEL_VALUE,
+    LABEL_VALUE_HINT,
+    SUBDOMAIN,
+    SUBDOMAIN_HINT,
+)
 from nasfleet.catalogue.parameter import Named, parameter
-from nasfleet.catalogue.problems import Problem, shown
-from nasfleet.catalogue.search import LABEL_HINT, LABEL_PATTERN, ApiVersion
+from nasfleet.catalogue.problems import Problem
+from nasfleet.catalogue.rule import Rule
+from nasfleet.catalogue.search import ApiVersion
+from nasfleet.catalogue.toleration import Toleration
 from nasfleet.names import DEFAULT_NAMESPACE
 
 MAX_NAME_LENGTH = 48
 """Shorter than other names, so that what is named after a pool in Kubernetes still has a DNS label for a name."""
 
-_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-_SUBDOMAIN_HINT = "lower-case letters, digits, hyphens and points, with a letter or digit at both ends of each part"
-_LABEL_VALUE = r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
-_LABEL_VALUE_HINT = "letters, digits, hyphens, underscores and points, with a letter or digit at both ends"
-_QUALIFIED = rf"({_SUBDOMAIN}/)?{_LABEL_VALUE}"
-_QUALIFIED_HINT = "a name like example.com/name"
 _QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?"
 _MOST_REPLICAS = 10_000
 
 
 def _name_of(description: str) -> Any:
-    return parameter(description, default=None, pattern=_SUBDOMAIN, pattern_hint=_SUBDOMAIN_HINT, min_length=1, max_length=253)
+    return parameter(description, default=None, pattern=SUBDOMAIN, pattern_hint=SUBDOMAIN_HINT, min_length=1, max_length=253)
 
 
 def _quantity(description: str, examples: str) -> Any:
     hint = f"a quantity like {examples}"
     return parameter(description, default=None, pattern=_QUANTITY, pattern_hint=hint, min_length=1, max_length=32)
-
-
-class TolerationOperator(Named):
-    """How a toleration compares with a taint."""
-
-    EQUAL = "Equal", "The taint has this key and this value."
-    EXISTS = "Exists", "The taint has this key, whatever its value; without a key any taint."
-
-
-class TaintEffect(Named):
-    """What a taint does to pods that do not tolerate it."""
-
-    NO_SCHEDULE = "NoSchedule", "Keeps new ones away."
-    PREFER_NO_SCHEDULE = "PreferNoSchedule", "Keeps new ones away where it can."
-    NO_EXECUTE = "NoExecute", "Also evicts those that run."
-
-
-@block
-class Toleration(Block):
-    """A taint that pods of the pool do not mind."""
-
-    key: str | None = parameter(
-        "Key of the taint; without it any, with operator Exists.",
-        default=None,
-        pattern=_QUALIFIED,
-        pattern_hint=_QUALIFIED_HINT,
-        min_length=1,
-        max_length=317,
-    )
-    operator: TolerationOperator = parameter("How key and value are compared.", default=TolerationOperator.EQUAL)
-    value: str | None = parameter(
-        "Value of the taint, with operator Equal only; without it the empty one.",
-        default=None,
-        pattern=_LABEL_VALUE,
-        pattern_hint=_LABEL_VALUE_HINT,
-        min_length=1,
-        max_length=63,
-    )
-    effect: TaintEffect | None = parameter("Effect of the taint; without it any.", default=None)
-    toleration_seconds: int | None = parameter(
-        "How long a pod stays once the taint is there, with effect NoExecute only; without it for good.",
-        default=None,
-        minimum=0,
-        maximum=31_536_000,
-        unit="seconds",
-    )
-
-    def conflicts(self) -> Iterator[Problem]:
-        """Yield what Kubernetes would refuse in the pods."""
-        if self.key is None and self.operator is not TolerationOperator.EXISTS:
-            yield Problem(("key",), "is missing, but operator is Equal", "give a key, or operator Exists")
-        if self.value is not None and self.operator is TolerationOperator.EXISTS:
-            yield Problem(("value",), f"is {shown(self.value)}, but operator is Exists", "remove it, or give operator Equal")
-        if self.toleration_seconds is not None and self.effect is not TaintEffect.NO_EXECUTE:
-            fault = f"is {self.toleration_seconds}, but effect is not NoExecute"
-            yield Problem(("tolerationSeconds",), fault, "remove it, or give effect NoExecute")
 
 
 @block
@@ -98,6 +46,15 @@ class Autoscaling(Block):
     max_replicas: int = parameter("Trainers at most.", minimum=1, maximum=_MOST_REPLICAS, unit="trainers")
     idle_seconds: int = parameter(
         "How long a trainer is idle before it goes.", default=300, minimum=0, maximum=86_400, unit="seconds"
+    )
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            holds="self.minReplicas <= self.maxReplicas",
+            message="is {self.minReplicas}, more than maxReplicas, which is {self.maxReplicas}: "
+            "give at most {self.maxReplicas}, or more maxReplicas",
+            path="minReplicas",
+        ),
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -132,7 +89,7 @@ class TrainerPoolSpec(Block):
     gpu_resource: str = parameter(
         "Resource that the GPUs are requested as; its taint is tolerated.",
         default="nvidia.com/gpu",
-        pattern=rf"{_SUBDOMAIN}/{_LABEL_VALUE}",
+        pattern=rf"{SUBDOMAIN}/{LABEL_VALUE}",
         pattern_hint="a resource like nvidia.com/gpu",
         min_length=1,
         max_length=317,
@@ -149,8 +106,8 @@ class TrainerPoolSpec(Block):
     queue_name: str | None = parameter(
         "Kueue's queue, by the pods' label kueue.x-k8s.io/queue-name; without it no queue.",
         default=None,
-        pattern=_LABEL_VALUE,
-        pattern_hint=_LABEL_VALUE_HINT,
+        pattern=LABEL_VALUE,
+        pattern_hint=LABEL_VALUE_HINT,
         min_length=1,
         max_length=63,
     )

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet.names import DEFAULT_NAMESPACE
-
-LABEL_PATTERN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-LABEL_HINT = "lower-case letters, digits and hyphens, with a letter or digit at both ends"
 
 
 class Weights(Named):
@@ -82,6 +82,16 @@ class PoolSelector(Block):
     )
 
 
+def _reward_within_epochs_of(task: str) -> Rule:
+    counted, trained = "self.reward.bestOfLastEpochsCubed", f"self.task.{task}"
+    return Rule(
+        holds=f"!has({counted}) || !has({trained}) || {counted}.epochs <= {trained}.epochs",
+        message=f"is {{{counted}.epochs}}, but the task has {{{trained}.epochs}}: "
+        f"give at most {{{trained}.epochs}}, or more task epochs",
+        path="reward.bestOfLastEpochsCubed.epochs",
+    )
+
+
 @block
 class SearchSpec(Block):
     """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
@@ -118,6 +128,26 @@ class SearchSpec(Block):
         default=None,
         min_length=1,
         max_length=2048,
+    )
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
+        Rule(
+            holds="!has(self.task.tabular) || !has(self.searchSpace.growth)",
+            message="is given with a tabular task, whose rows all have the same number of tokens: "
+            "remove it, or use another task",
+            path="searchSpace.growth",
+        ),
+        Rule(
+            holds="!has(self.strategy.exhaustive) || !has(self.searchSpace.growth)",
+            message="is given with the exhaustive strategy, which goes through one space: remove it, or use another strategy",
+            path="searchSpace.growth",
+        ),
+        Rule(
+            holds="!has(self.artifacts) || !self.artifacts.contains('://') || self.artifacts.startsWith('file://')",
+            message='is "{self.artifacts}", and object stores are not served yet: give a directory, as a path or file:///path',
+            path="artifacts",
+        ),
     )
 
     def conflicts(self) -> Iterator[Problem]:

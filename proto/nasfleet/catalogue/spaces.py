@@ -4,104 +4,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from nasfleet.catalogue.block import Block, block
-from nasfleet.catalogue.parameter import Named, parameter
+from nasfleet.catalogue.conv_chain import SPACE_SOURCE, ConvChain
+from nasfleet.catalogue.parameter import parameter
 from nasfleet.catalogue.problems import Problem, shown
+from nasfleet.catalogue.rule import Rule
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet
 from nasfleet.spaces.decision import Decision, Option
 
-_SPACE_SOURCE = "Zoph & Le 2016, section 4.1"
 MAX_PARAMETERS = 2**31
 OBJECT_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
 OBJECT_HINT = "package.module:object"
-
-
-class AnchorOrder(Named):
-    """Where a layer's skip connections stand among its decisions; figure 4 of Zoph & Le 2016 shows both."""
-
-    AFTER_FILTER_COUNT = "AfterFilterCount", "After the number of filters, at the end of the layer."
-    BEFORE_FILTER_COUNT = "BeforeFilterCount", "Before the number of filters."
-
-
-@block
-class ConvChain(Block):
-    """Convolutional networks, layer by layer, each with batch normalisation and ReLU."""
-
-    layers: int = parameter(
-        "Layers of the network, at the start if it grows.",
-        default=6,
-        minimum=1,
-        maximum=64,
-        unit="layers",
-        source=_SPACE_SOURCE,
-    )
-    skip_connections: bool = parameter(
-        "Whether each layer chooses its inputs among all earlier layers; otherwise it takes the layer before it.",
-        default=True,
-        source="Zoph & Le 2016, section 3.3",
-    )
-    strides: bool = parameter(
-        "Whether the strides of each layer are chosen; otherwise they are 1.",
-        default=False,
-        source=_SPACE_SOURCE,
-    )
-    filter_heights: tuple[int, ...] = parameter(
-        "Filter heights to choose from; odd, so that padding is the same on both sides.",
-        default=(1, 3, 5, 7),
-        minimum=1,
-        maximum=31,
-        min_length=1,
-        max_length=16,
-        distinct=True,
-        unit="pixels",
-        source=_SPACE_SOURCE,
-    )
-    filter_widths: tuple[int, ...] = parameter(
-        "Filter widths to choose from; odd, so that padding is the same on both sides.",
-        default=(1, 3, 5, 7),
-        minimum=1,
-        maximum=31,
-        min_length=1,
-        max_length=16,
-        distinct=True,
-        unit="pixels",
-        source=_SPACE_SOURCE,
-    )
-    filter_counts: tuple[int, ...] = parameter(
-        "Numbers of filters to choose from.",
-        default=(24, 36, 48, 64),
-        minimum=1,
-        maximum=4096,
-        min_length=1,
-        max_length=16,
-        distinct=True,
-        unit="filters",
-        source=_SPACE_SOURCE,
-    )
-    stride_choices: tuple[int, ...] = parameter(
-        "Strides to choose from, for height and width each, where strides are chosen.",
-        default=(1, 2, 3),
-        minimum=1,
-        maximum=8,
-        min_length=1,
-        max_length=8,
-        distinct=True,
-        unit="pixels",
-        source=_SPACE_SOURCE,
-    )
-    anchor: AnchorOrder = parameter(
-        "Where the skip connections stand among the decisions of a layer.",
-        default=AnchorOrder.AFTER_FILTER_COUNT,
-        source="Zoph & Le 2016, figure 4, which shows both orders",
-    )
-
-    def conflicts(self) -> Iterator[Problem]:
-        """Yield every filter size that is even."""
-        for name, sizes in (("filterHeights", self.filter_heights), ("filterWidths", self.filter_widths)):
-            for position, size in enumerate(sizes):
-                if size % 2 == 0:
-                    yield Problem((name, f"[{position}]"), f"is {size}, which is even", f"give {size - 1} or {size + 1}")
 
 
 @block
@@ -126,7 +40,7 @@ class ChoiceDecision(Block):
 class Choices(Block):
     """A space of one's own without any code: a list of decisions, each with its options."""
 
-    decisions: tuple[ChoiceDecision, ...] = parameter("The decisions, in order.", min_length=1, max_length=1024)
+    decisions: tuple[ChoiceDecision, ...] = parameter("The decisions, in order.", min_length=1, max_length=1024, key="name")
 
     def conflicts(self) -> Iterator[Problem]:
         """Yield every decision that has the name of an earlier one."""
@@ -177,7 +91,7 @@ class Growth(Block):
         minimum=1,
         maximum=64,
         unit="layers",
-        source=_SPACE_SOURCE,
+        source=SPACE_SOURCE,
     )
     every_trials: int = parameter(
         "Trials proposed between two additions.",
@@ -185,7 +99,7 @@ class Growth(Block):
         minimum=1,
         maximum=1_000_000_000,
         unit="trials",
-        source=_SPACE_SOURCE,
+        source=SPACE_SOURCE,
     )
     max_layers: int = parameter(
         "Depth at which the growth ends.",
@@ -203,6 +117,30 @@ class SearchSpaceSection(Block):
 
     growth: Growth | None = parameter("How the space grows; with convChain only.", default=None)
     space: ConvChain | Choices | PluginSpace = parameter("The space.", inline=True)
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            holds="!has(self.growth) || has(self.convChain)",
+            message="is given with a space that has no layers: remove it, or search a convChain",
+            path="growth",
+        ),
+        Rule(
+            holds="!has(self.growth) || !has(self.convChain) || self.growth.maxLayers >= self.convChain.layers",
+            message="is {self.growth.maxLayers}, less than convChain.layers, which is {self.convChain.layers}: "
+            "give at least {self.convChain.layers}, or fewer layers",
+            path="growth.maxLayers",
+        ),
+        Rule(
+            holds="!has(self.convChain) || [self.convChain].all(chain, "
+            "[has(self.growth) ? self.growth.maxLayers : chain.layers].all(layers, [chain.filterCounts.max()].all(filters, "
+            "chain.filterHeights.max() * chain.filterWidths.max() * filters * "
+            "(3 + filters * (chain.skipConnections ? layers * (layers - 1) / 2 : layers - 1)) + 2 * filters * layers"
+            f" <= {MAX_PARAMETERS})))",
+            message=f"has networks of more than {MAX_PARAMETERS:,} parameters: "
+            "give fewer layers, smaller filters or fewer of them",
+            path="convChain",
+        ),
+    )
 
     def conflicts(self) -> Iterator[Problem]:
         """Yield a growth that the space cannot have, and networks that no trainer could hold."""

@@ -1,10 +1,12 @@
 """Strategies: how a search proposes architectures and learns from their rewards."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem, shown
+from nasfleet.catalogue.rule import Rule
 
 _CONTROLLER_SOURCE = "Zoph & Le 2016, section 4.1"
 _DEFAULT_PPO_CLIP = 0.2
@@ -112,6 +114,14 @@ class Reinforce(Block):
         unit="updates",
     )
     batching: Batching = parameter("Which trials one update learns from.", default=Batching.TOGETHER)
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            holds=f"self.ppoPasses > 0 || self.ppoClip == {_DEFAULT_PPO_CLIP}",
+            message="is {self.ppoClip}, but ppoPasses is 0: give ppoPasses too, or remove it",
+            path="ppoClip",
+        ),
+    )
 
     def conflicts(self) -> Iterator[Problem]:
         """Yield an option of proximal policy optimisation that would have no effect."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem, shown
+from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.spaces import OBJECT_HINT, OBJECT_PATTERN
 
 _CHILD_SOURCE = "Zoph & Le 2016, section 4.1"
@@ -119,6 +120,19 @@ class ImageClassification(Block):
     )
     precision: Precision = parameter("The numbers that are computed with.", default=Precision.AUTO)
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            holds="!has(self.folder) || self.dataset == 'folder'",
+            message="is {self.folder}, but dataset is {self.dataset}: remove it, or give dataset folder",
+            path="folder",
+        ),
+        Rule(
+            holds="self.learningRateDecayAt.isSorted()",
+            message="is out of order: give the shares in ascending order",
+            path="learningRateDecayAt",
+        ),
+    )
+
     def conflicts(self) -> Iterator[Problem]:
         """Yield a folder for a data set that has none, and decays that are not in order."""
         if self.folder is not None and self.dataset is not Dataset.FOLDER:
@@ -156,11 +170,22 @@ class Tabular(Block):
         unit="seconds per tabled second",
     )
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            holds="self.replayTimeScale == 0.0 || has(self.secondsColumn)",
+            message="is {self.replayTimeScale}, but there is no secondsColumn: name the column of the seconds, or remove it",
+            path="replayTimeScale",
+        ),
+    )
+
     def conflicts(self) -> Iterator[Problem]:
         """Yield a replay of seconds that the table does not have."""
         if self.replay_time_scale > 0 and self.seconds_column is None:
             fault = f"is {shown(self.replay_time_scale)}, but there is no secondsColumn"
             yield Problem(("replayTimeScale",), fault, "name the column of the seconds, or remove it")
+
+
+_SUM_OF_RATES = "self.notFinite + self.outOfMemory + self.cannotBuild + self.crashed + self.timedOut + self.trainerUnable"
 
 
 def _rate(description: str) -> Any:
@@ -177,6 +202,13 @@ class FailureRates(Block):
     crashed: float = _rate("With an error in the training.")
     timed_out: float = _rate("By taking too long.")
     trainer_unable: float = _rate("For want of a data set or device, which is not the network's fault.")
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            holds=f"{_SUM_OF_RATES} <= 1.0",
+            message=f"has rates that add up to {{{_SUM_OF_RATES}}}: give rates that add up to 1 at most",
+        ),
+    )
 
     def conflicts(self) -> Iterator[Problem]:
         """Yield rates that exceed 1 together."""

@@ -2,7 +2,8 @@
 
 from typing import assert_never
 
-from nasfleet.catalogue.spaces import Choices, ConvChain, PluginSpace, SearchSpaceSection
+from nasfleet.catalogue.conv_chain import ConvChain
+from nasfleet.catalogue.spaces import Choices, PluginSpace, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
 from nasfleet.spaces.conv_chain import ConvChainSpace

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from nasfleet.catalogue.spaces import AnchorOrder, ConvChain
+from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.canonical import conv_net_hash
 from nasfleet.spaces.conv_net import MAX_LAYERS, ConvLayer, ConvNet
