@@ -1,0 +1,42 @@
+"""The keys and certificates of a control plane that lives as long as a test: one authority, one server, one client."""
+
+import subprocess
+from pathlib import Path
+
+_CONFIG = """\
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = unused
+[authority]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,digitalSignature
+[server]
+extendedKeyUsage = serverAuth
+subjectAltName = DNS:kubernetes.default.svc,DNS:localhost,IP:127.0.0.1,IP:10.96.0.1
+[client]
+extendedKeyUsage = clientAuth
+"""
+
+
+def make_certificates(folder: Path) -> None:
+    """Write ca, server (for 127.0.0.1) and client (a superuser), each .crt and .key, and service-accounts.key."""
+    folder.mkdir(parents=True)
+    (folder / "openssl.cnf").write_text(_CONFIG)
+    _certificate(folder, "ca", "/CN=test authority", "authority")
+    signed = ("-CA", "ca.crt", "-CAkey", "ca.key")
+    _certificate(folder, "server", "/CN=server", "server", *signed)
+    _certificate(folder, "client", "/O=system:masters/CN=control-plane", "client", *signed)
+    _openssl(folder, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "service-accounts.key")
+
+
+def _certificate(folder: Path, name: str, subject: str, extensions: str, *signed: str) -> None:
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key")
+    what = ("-subj", subject, "-extensions", extensions, "-days", "30", "-out", f"{name}.crt")
+    _openssl(folder, "req", "-x509", "-config", "openssl.cnf", *key, *what, *signed)
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    done = subprocess.run(("openssl", *arguments), cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"openssl {arguments[0]}: {done.stderr}"
