@@ -16,7 +16,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)  ## A search over handwritten digits: two trainers, two hundred networks, about two minutes
 	$(BIN)/nasfleet run examples/digits.yaml --trainers 2
 
-test: $(INSTALLED)  ## Every test
+test: $(INSTALLED)  ## Every test; builds the Kubernetes programs that some run against, once
+	$(BIN)/python tests/cluster/programs.py
 	$(BIN)/pytest --numprocesses auto
 
 format: $(INSTALLED)  ## Rewrite the code as the formatter and the linter want it

@@ -1,8 +1,6 @@
 """The control plane of the tests is a real one: it makes pods, places them, authorizes, and ends with its process."""
 
 import json
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import yaml
 from nasfleet_testing.command_line import descendants, wait_until_gone
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.fake_nodes import FakeNodes
-from nasfleet_testing.processes import eventually
+from nasfleet_testing.processes import eventually, program
 
 
 def deployment(name: str, replicas: int, **pod: object) -> str:
@@ -38,8 +36,8 @@ def test_pods_of_a_deployment_run_on_fake_nodes_of_their_kind_as_far_as_there_ar
     manifest = deployment("pods", 5, nodeSelector={"nvidia.com/gpu.product": "h200"})
     control_plane.do("apply", "--namespace", namespace, "--filename=-", stdin=manifest)
     eventually(lambda: sorted(running_on(control_plane, namespace)) == sorted(wanted * 2), "two pods on each node")
-    events = control_plane.do("get", "events", "--namespace", namespace)
-    assert "Insufficient nvidia.com/gpu" in events
+    events = ("get", "events", "--namespace", namespace)
+    eventually(lambda: "Insufficient nvidia.com/gpu" in control_plane.do(*events), "the scheduler's word for the fifth")
 
 
 def test_who_has_no_role_may_nothing_and_a_service_account_is_known_by_its_token(
@@ -55,23 +53,13 @@ def test_programs_end_with_the_process_that_started_them_even_if_that_is_killed(
     control_plane: ControlPlane, tmp_path: Path
 ) -> None:
     script = (
-        "import sys, pathlib, nasfleet_testing.control_plane as it\n"
-        f"with it.control_plane(pathlib.Path({str(tmp_path)!r}), bare=True) as one:\n"
-        "    print(one.address, flush=True); sys.stdin.read()\n"
+        "import time, pathlib, nasfleet_testing.control_plane as it\n"
+        f"with it.control_plane(pathlib.Path({str(tmp_path / 'plane')!r}), bare=True) as one:\n"
+        "    print(one.address, flush=True); time.sleep(600)\n"
     )
-    tests = str(Path(__file__).parents[1])
-    with subprocess.Popen(
-        [sys.executable, "-c", script], env={"PYTHONPATH": tests, **_path()}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
+    with program((sys.executable, "-c", script), tmp_path / "log") as process:
+        assert process.line(), process.log
         below = descendants(process.pid)
         assert len(below) == 2
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     assert wait_until_gone(below) == []
-
-
-def _path() -> dict[str, str]:
-    import os
-
-    return {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME", "KUBEBUILDER_ASSETS") if name in os.environ}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from kubernetes import client
@@ -11,6 +12,7 @@ from cluster.programs import have
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.processes import eventually, program
 
+STAGES = Path(__file__).with_suffix(".yaml")
 MARK = {"kwok.x-k8s.io/node": "fake"}
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 
@@ -74,6 +76,7 @@ def faking_nodes(control_plane: ControlPlane) -> Iterator[FakeNodes]:
     """Run kwok beside a control plane."""
     flags = (
         f"--kubeconfig={control_plane.kubeconfig}",
+        f"--config={STAGES}",
         "--manage-all-nodes=false",
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
         "--node-lease-duration-seconds=40",
