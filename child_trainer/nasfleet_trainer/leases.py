@@ -99,6 +99,7 @@ class Leases:
         stops = self._take_back(response.stopped_fences)
         known = {*self.held, *self._stopped}
         self._waiting.extend(assignment for assignment in response.assignments if assignment.fence not in known)
+        self._hand_back(response.wanted_back_fences, "another trainer could begin it now")
         if self.draining:
             self._hand_back_waiting()
         return [*stops, *self._fill_slots()]
@@ -178,8 +179,14 @@ class Leases:
         return [Stop(fence) for fence in stopping]
 
     def _hand_back_waiting(self) -> None:
-        while self._waiting:
-            self._settle(self._waiting.popleft().fence, _returned("the trainer is being shut down"))
+        self._hand_back([assignment.fence for assignment in self._waiting], "the trainer is being shut down")
+
+    def _hand_back(self, fences: Collection[int], why: str) -> None:
+        """Give up those of these leases that wait for a slot; what has begun goes on."""
+        given_up = [assignment for assignment in self._waiting if assignment.fence in fences]
+        for assignment in given_up:
+            self._waiting.remove(assignment)
+            self._settle(assignment.fence, _returned(why))
 
     def _settle(self, fence: int, result: Result) -> None:
         # One attempt has one outcome, so the fence makes its id unique and the same however often it is sent.

@@ -34,8 +34,8 @@ class SearchCommands:
         """Return a search as it is now, or raise NotFoundError; like everything told, it is durable."""
         return await self._runner.submit(lambda: self._view(self._find(name)))
 
-    async def views(self, namespace: str) -> list[SearchView]:
-        """Return the searches of a namespace, newest first."""
+    async def views(self, namespace: str | None) -> list[SearchView]:
+        """Return the searches of a namespace, or of all with None, newest first."""
         return await self._runner.submit(lambda: self._views(namespace))
 
     async def ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
@@ -102,9 +102,9 @@ class SearchCommands:
         created = SearchCreated(search_id, name, uid or uuid.uuid4().hex, spec, state, this_moment().at)
         return self._view(self._runner.create(created))
 
-    def _views(self, namespace: str) -> list[SearchView]:
-        found = [search for search in self._runner.state.searches.values() if search.name.namespace == namespace]
-        return [self._view(search) for search in sorted(found, key=lambda search: -search.search_id)]
+    def _views(self, namespace: str | None) -> list[SearchView]:
+        newest_first = sorted(self._runner.state.searches.values(), key=lambda search: -search.search_id)
+        return [self._view(search) for search in newest_first if namespace in {None, search.name.namespace}]
 
     def _find(self, name: SearchName) -> Search:
         search = self._runner.state.named(name)

@@ -61,10 +61,11 @@ class Orders:
     searches: list[tuple[SearchName, SearchSpec]] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
+    wanted_back: list[int] = field(default_factory=list)
     drain: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.acknowledged or self.assignments or self.stopped or self.drain)
+        return bool(self.acknowledged or self.assignments or self.stopped or self.wanted_back or self.drain)
 
 
 class Connection:
@@ -95,6 +96,7 @@ class Connection:
         self._published.searches += staged.searches
         self._published.assignments += staged.assignments
         self._published.stopped += staged.stopped
+        self._published.wanted_back += staged.wanted_back
         self._published.drain |= staged.drain
         self._wake.set()
 

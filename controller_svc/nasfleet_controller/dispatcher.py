@@ -5,87 +5,16 @@ trainer was heard of within the search's lease time; what it protects is decided
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-HEARTBEAT_SECONDS = 5.0
-SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
+from nasfleet.names import PoolName
+from nasfleet_controller.pools import Pools, selects
+from nasfleet_controller.records import PoolDeclared
+from nasfleet_controller.trainers import Lease, Standing, Trainer, TrainerProfile
+
 UNABLE_BACKOFF_SECONDS = 30.0
 PREFETCH_PER_SLOT = 1
-
-
-class TrainerState(Enum):
-    """What a trainer does; the names are those of `nasfleet.v1.TrainerState`."""
-
-    IDLE = auto()
-    BUSY = auto()
-    DRAINING = auto()
-    LOST = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class TrainerProfile:
-    """What a trainer says of itself when it connects."""
-
-    instance_id: str
-    name: str
-    slots: int
-    pool: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    device: str = "cpu"
-    device_memory_bytes: int | None = None
-
-
-@dataclass(slots=True)
-class Lease:
-    """The right of one trainer to work on one trial, and what was heard of it.
-
-    Attributes:
-        lease_seconds: how long it outlives its trainer's last word.
-        started_at: when the training began; None while the trial waits for a slot.
-        epoch: the last epoch reported, 0 before the first; `value` is the figure of merit then.
-    """
-
-    fence: int
-    search_id: int
-    number: int
-    instance_id: str
-    lease_seconds: float
-    started_at: float | None = None
-    epoch: int = 0
-    value: float | None = None
-
-
-@dataclass(slots=True)
-class Trainer:
-    """A trainer process that is connected or still holds leases; it had a free slot last since `free_since`."""
-
-    profile: TrainerProfile
-    heard_at: float
-    free_since: float
-    connected: bool = True
-    draining: bool = False
-    measured: int = 0
-    leases: dict[int, Lease] = field(default_factory=dict)
-    unable_until: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def state(self) -> TrainerState:
-        """What it does, as people are shown it."""
-        if not self.connected:
-            return TrainerState.LOST
-        if self.draining:
-            return TrainerState.DRAINING
-        return TrainerState.BUSY if self.leases else TrainerState.IDLE
-
-    def takes_work(self, now: float) -> bool:
-        """Return whether it may be given anything at all; one that has gone silent may not, though it holds what it has."""
-        return self.connected and not self.draining and now - self.heard_at <= SILENT_SECONDS
-
-    def spare(self, per_slot: int) -> bool:
-        """Return whether it holds fewer than `per_slot` leases per slot."""
-        return len(self.leases) < self.profile.slots * per_slot
 
 
 @dataclass(slots=True)
@@ -96,6 +25,7 @@ class Demand:
     available: int
     running: int
     weight: float
+    namespace: str
     labels: Mapping[str, str]
     lease_seconds: float = math.inf
 
@@ -116,10 +46,12 @@ class Placement:
 class Dispatcher:
     """The fleet as the controller sees it."""
 
-    def __init__(self, last_fence: int) -> None:
+    def __init__(self, last_fence: int, pools: Iterable[PoolDeclared] = ()) -> None:
         self.last_fence = last_fence
+        self.pools = Pools(pools)
         self.trainers: dict[str, Trainer] = {}
         self.leases: dict[int, Lease] = {}
+        self._told_to_leave: set[str] = set()
 
     def connect(self, profile: TrainerProfile, held: Sequence[int], now: float) -> tuple[list[Lease], list[int]]:
         """Take in a trainer, or take it back after a broken stream.
@@ -129,9 +61,12 @@ class Dispatcher:
         """
         known = self.trainers.get(profile.instance_id)
         if known is None:
-            self.trainers[profile.instance_id] = Trainer(profile, now, now)
+            self._enlist(profile, now)
             return [], sorted(held)
         known.profile, known.heard_at, known.connected = profile, now, True
+        known.standing = self.pools.standing(profile)
+        for lease in known.leases.values():
+            lease.wanted_back = False  # the order may not have reached it
         dropped = [lease for fence, lease in known.leases.items() if fence not in held]
         return dropped, sorted(set(held) - known.leases.keys())
 
@@ -141,19 +76,21 @@ class Dispatcher:
         trainer.connected = False
         self._forget_if_gone(trainer)
 
-    def restore(self, lease: Lease, profile: TrainerProfile, now: float) -> None:
-        """Take in a lease that was open before a restart, with one lease time of grace."""
-        trainer = self.trainers.setdefault(profile.instance_id, Trainer(profile, now, now, connected=False))
+    def restore(self, lease: Lease, profile: TrainerProfile, namespace: str, now: float) -> None:
+        """Take in a lease that was open before a restart, with one lease time of grace; its search is of that namespace."""
+        trainer = self.trainers.get(profile.instance_id) or self._enlist(profile, now)
+        trainer.connected = False
+        trainer.standing = Standing(namespace, {})
         trainer.leases[lease.fence] = self.leases[lease.fence] = lease
 
     def hear(self, instance_id: str, now: float) -> None:
         """Renew all leases of a trainer."""
         self.trainers[instance_id].heard_at = now
 
-    def grant(self, placement: Placement, number: int, lease_seconds: float) -> Lease:
+    def grant(self, placement: Placement, number: int, lease_seconds: float, now: float) -> Lease:
         """Give out a lease under the next fence."""
         self.last_fence += 1
-        lease = Lease(self.last_fence, placement.search_id, number, placement.instance_id, lease_seconds)
+        lease = Lease(self.last_fence, placement.search_id, number, placement.instance_id, lease_seconds, now)
         self.trainers[placement.instance_id].leases[lease.fence] = self.leases[lease.fence] = lease
         return lease
 
@@ -164,8 +101,39 @@ class Dispatcher:
         if not trainer.spare(1):
             trainer.free_since = now
         del trainer.leases[fence]
+        if not trainer.leases:
+            trainer.idle_since = now
         self._forget_if_gone(trainer)
         return lease
+
+    def declare(self, pool: PoolDeclared, cordoned: Collection[str]) -> bool:
+        """Take in what a pool is from now on; return whether anything differs that is kept for good."""
+        changed = self.pools.declare(pool, cordoned)
+        for trainer in self.trainers.values():
+            if trainer.profile.pool == pool.name:
+                trainer.standing = self.pools.standing(trainer.profile)
+        return changed
+
+    def members(self, pool: PoolName, names: Collection[str]) -> list[Trainer]:
+        """Return the trainers of a pool that have these names, those included that have not been back since a restart."""
+        return [
+            trainer
+            for trainer in self.trainers.values()
+            if trainer.profile.name in names and (trainer.profile.pool == pool or _may_be_of(trainer, pool))
+        ]
+
+    def tell_to_leave(self, names: Collection[str]) -> list[Trainer]:
+        """Give trainers nothing more, also if they come back before they have said that they leave; return those found."""
+        found = [trainer for trainer in self.trainers.values() if trainer.profile.name in names]
+        for trainer in found:
+            trainer.draining = True
+            self._told_to_leave.add(trainer.profile.instance_id)
+        return found
+
+    def leaves(self, instance_id: str) -> None:
+        """Take note that a trainer says that it leaves."""
+        self.trainers[instance_id].draining = True
+        self._told_to_leave.discard(instance_id)
 
     def forgive(self, now: float) -> None:
         """Renew every lease: the controller stood still, and what its trainers said meanwhile waits to be heard."""
@@ -197,7 +165,7 @@ class Dispatcher:
             waiting = [demand for demand in demands if demand.available > 0]
             while spare and waiting:
                 demand = min(waiting, key=lambda candidate: candidate.share)
-                chosen = next((name for name, trainer in spare.items() if _suits(trainer, demand, now)), None)
+                chosen = next((name for name, trainer in spare.items() if suits(trainer, demand, now)), None)
                 if chosen is None:
                     waiting.remove(demand)
                     continue
@@ -209,16 +177,25 @@ class Dispatcher:
                 if not spare[chosen].spare(per_slot):
                     del spare[chosen]
 
+    def _enlist(self, profile: TrainerProfile, now: float) -> Trainer:
+        trainer = Trainer(profile, self.pools.standing(profile), heard_at=now, free_since=now, idle_since=now)
+        trainer.draining = profile.instance_id in self._told_to_leave
+        self.trainers[profile.instance_id] = trainer
+        return trainer
+
     def _forget_if_gone(self, trainer: Trainer) -> None:
         if not trainer.connected and not trainer.leases:
             del self.trainers[trainer.profile.instance_id]
 
 
-def _suits(trainer: Trainer, demand: Demand, now: float) -> bool:
+def _may_be_of(trainer: Trainer, pool: PoolName) -> bool:
+    """Return whether this trainer, of which a restart left only leases, served searches that the pool serves."""
+    return trainer.profile.pool is None and trainer.standing.namespace == pool.namespace
+
+
+def suits(trainer: Trainer, demand: Demand, now: float) -> bool:
     """Return whether a lease makes sense: one that would expire at once is none."""
-    labels = trainer.profile.labels
-    if now - trainer.heard_at > demand.lease_seconds:
+    if now - trainer.heard_at > demand.lease_seconds or trainer.unable_until.get(demand.search_id, now) > now:
         return False
-    return trainer.unable_until.get(demand.search_id, now) <= now and all(
-        labels.get(key) == value for key, value in demand.labels.items()
-    )
+    standing = trainer.standing
+    return standing.namespace in {None, demand.namespace} and selects(demand.labels, standing.labels)

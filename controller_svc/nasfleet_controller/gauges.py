@@ -8,10 +8,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from nasfleet.errors import UnavailableError
-from nasfleet_controller.dispatcher import Trainer, TrainerState
 from nasfleet_controller.runner import Runner
 from nasfleet_controller.search import Search
 from nasfleet_controller.state import ControllerState
+from nasfleet_controller.trainers import Trainer, TrainerState
 
 SEARCH = ("namespace", "search")
 
@@ -38,12 +38,16 @@ class StateCollector(Collector):
 
 
 def _of_trainers(trainers: list[Trainer]) -> Iterator[Metric]:
-    states = Counter((trainer.profile.pool, trainer.state) for trainer in trainers)
+    states = Counter((_pool(trainer), trainer.state) for trainer in trainers)
     family = GaugeMetricFamily("nasfleet_trainers", "Trainers by what they do.", labels=("pool", "state"))
-    for pool in {trainer.profile.pool for trainer in trainers}:
+    for pool in {_pool(trainer) for trainer in trainers}:
         for state in TrainerState:
             family.add_metric((pool, state.name.lower()), states[pool, state])
     yield family
+
+
+def _pool(trainer: Trainer) -> str:
+    return "" if trainer.profile.pool is None else str(trainer.profile.pool)
 
 
 def _of_searches(state: ControllerState, searches: list[Search]) -> Iterator[Metric]:

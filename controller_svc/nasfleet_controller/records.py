@@ -3,12 +3,13 @@
 A record says what happened, in full, so that the state after a restart is the state before it. Times are Unix seconds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.measurement import EpochMeasurement, Failure, Measurement
-from nasfleet.names import SearchName
+from nasfleet.names import PoolName, SearchName
 from nasfleet_controller.strategies.strategy import Update
 
 
@@ -179,6 +180,16 @@ class BatchLearned:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class PoolDeclared:
+    """A pool is to be as the operator declared it: the labels of its trainers, their service account and their number."""
+
+    name: PoolName
+    labels: Mapping[str, str]
+    service_account: str
+    wanted_size: int
+
+
 Record = (
     SearchCreated
     | SearchChanged
@@ -192,6 +203,7 @@ Record = (
     | TrialRequeued
     | TrialSettled
     | BatchLearned
+    | PoolDeclared
 )
 
 
@@ -276,8 +288,9 @@ class SearchSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that a controller needs to go on: its searches by id, and the largest fence and search id ever given."""
+    """All that a controller needs to go on: searches by id, the largest fence and search id ever given, pools by name."""
 
     searches: tuple[SearchSnapshot, ...] = field(default=())
     last_fence: int = 0
     last_search_id: int = 0
+    pools: tuple[PoolDeclared, ...] = ()

@@ -142,7 +142,7 @@ class Runner:
         }
         moment = this_moment()
         searches = [new_search(_resumed(found, moment.at)) for found in snapshot.searches]
-        self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, moment)
+        self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, moment, snapshot.pools)
         self._refusal = None
         self._observer.loaded(snapshot)
         self._notify()

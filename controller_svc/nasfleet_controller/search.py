@@ -5,7 +5,7 @@ seconds and come from outside, as do the architectures and the fences.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nasfleet.catalogue import Budget, SearchSpec
@@ -111,6 +111,20 @@ class Search:
         if self.state is not SearchState.RUNNING:
             return 0
         return max(0, min(self.queued, self.spec.parallelism - self.running))
+
+    @property
+    def wanted_leases(self) -> int:
+        """Leases that it could use now, those that it has included."""
+        if self.state is not SearchState.RUNNING:
+            return 0
+        left = len(self._open) if self.exhausted else self.spec.budget.trials - self.tally.settled
+        return max(0, min(self.spec.parallelism, left))
+
+    @property
+    def selector(self) -> Mapping[str, str]:
+        """Labels that a trainer must have."""
+        selector = self.spec.trainer_pool_selector
+        return {} if selector is None else selector.match_labels
 
     @property
     def leases(self) -> dict[int, HeldLease]:

@@ -6,7 +6,7 @@ leases, `at` is Unix time and goes into records; both in seconds.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from nasfleet.errors import UnavailableError
@@ -21,19 +21,22 @@ from nasfleet_controller.connection import (
     Report,
     StreamTakenOverError,
 )
-from nasfleet_controller.dispatcher import Demand, Dispatcher, Lease, TrainerProfile
+from nasfleet_controller.dispatcher import Demand, Dispatcher
 from nasfleet_controller.rate import Rate
+from nasfleet_controller.rebalancing import wanted_back
 from nasfleet_controller.records import (
     AttemptEnded,
     EpochsMeasured,
     HeldLease,
     LateOutcome,
+    PoolDeclared,
     Record,
     SearchCreated,
     SearchDeleted,
     TrialSettled,
 )
 from nasfleet_controller.search import Search
+from nasfleet_controller.trainers import Lease, Trainer, TrainerProfile
 
 REMEMBERED_OUTCOMES = 65_536
 STALL_SECONDS = 5.0
@@ -51,10 +54,17 @@ class Moment:
 class ControllerState:
     """The searches by id, the fleet, and the streams to it."""
 
-    def __init__(self, searches: Sequence[Search], last_fence: int, last_search_id: int, moment: Moment) -> None:
+    def __init__(
+        self,
+        searches: Sequence[Search],
+        last_fence: int,
+        last_search_id: int,
+        moment: Moment,
+        pools: Sequence[PoolDeclared] = (),
+    ) -> None:
         self.searches = {search.search_id: search for search in searches}
         self.ids = {search.name: search.search_id for search in searches}
-        self.dispatcher = Dispatcher(last_fence)
+        self.dispatcher = Dispatcher(last_fence, pools)
         self.last_search_id = last_search_id
         self.connections: dict[str, Connection] = {}
         self._with_orders: set[Connection] = set()
@@ -66,8 +76,9 @@ class ControllerState:
         for search in searches:
             for number, held in search.leases.items():
                 profile = TrainerProfile(held.instance_id, held.trainer, slots=1)
-                lease = Lease(held.fence, search.search_id, number, held.instance_id, search.spec.trial.lease_seconds)
-                self.dispatcher.restore(lease, profile, moment.now)
+                lease_seconds = search.spec.trial.lease_seconds
+                lease = Lease(held.fence, search.search_id, number, held.instance_id, lease_seconds, moment.now)
+                self.dispatcher.restore(lease, profile, search.name.namespace, moment.now)
 
     def take_records(self) -> list[Record]:
         """Return what happened since the last call; it is to be committed before anybody is told."""
@@ -131,7 +142,8 @@ class ControllerState:
         if self.connections.get(connection.instance_id) is not connection:
             return
         self.dispatcher.hear(connection.instance_id, moment.now)
-        self.dispatcher.trainers[connection.instance_id].draining |= report.draining
+        if report.draining:
+            self.dispatcher.leaves(connection.instance_id)
         for fence in report.started:
             if (lease := self.dispatcher.leases.get(fence)) is not None:
                 lease.started_at = moment.now
@@ -156,23 +168,32 @@ class ControllerState:
 
     def drain(self, names: Sequence[str]) -> list[str]:
         """Ask trainers to leave; return the names of those that are there."""
-        found = [trainer for trainer in self.dispatcher.trainers.values() if trainer.profile.name in names]
+        found = self.dispatcher.tell_to_leave(names)
         for trainer in found:
-            trainer.draining = True
             if (connection := self.connections.get(trainer.profile.instance_id)) is not None:
                 self._orders(connection).drain = True
         return sorted({trainer.profile.name for trainer in found})
+
+    def declare_pool(self, pool: PoolDeclared, cordoned: Collection[str], gone: Collection[str], moment: Moment) -> None:
+        """Make a pool be as declared; what trainers hold whose pods are gone goes back."""
+        if self.dispatcher.declare(pool, cordoned):
+            self._records.append(pool)
+        for trainer in self.dispatcher.members(pool.name, gone):
+            self._dismiss(trainer, moment)
 
     def advance(self, moment: Moment) -> None:
         """Do what is due: take back leases of silent trainers, end searches whose time is over, lease what waits."""
         if moment.now >= self._expiry_at + STALL_SECONDS:
             self.dispatcher.forgive(moment.now)
-        if moment.now >= self._expiry_at:
+        look = moment.now >= self._expiry_at
+        if look:
             self._expiry_at = moment.now + EXPIRY_SECONDS
             self._expire(moment)
         for search in self.searches.values():
             self.keep([*search.end_if_due(moment.at), *search.clock(moment.at)], moment)
         self._assign(moment)
+        if look:
+            self._ask_back(moment)
 
     def publish(self) -> None:
         """Let the fleet know what was staged: it is durable now."""
@@ -190,6 +211,21 @@ class ControllerState:
             why = f"nothing was heard of the trainer for {silent:.0f} s"
             self._fail(lease, None, Failure(FailureKind.LEASE_EXPIRED, why), moment)
 
+    def _dismiss(self, trainer: Trainer, moment: Moment) -> None:
+        why = f"the pod of trainer {trainer.profile.name} is gone"
+        if (connection := self.connections.get(trainer.profile.instance_id)) is not None:
+            connection.close(UnavailableError(why))
+            self.disconnect(connection)
+        for lease in tuple(trainer.leases.values()):
+            self._fail(lease, None, Failure(FailureKind.RETURNED, why), moment)
+
+    def _ask_back(self, moment: Moment) -> None:
+        """Ask for what waits behind a child though another trainer could begin it."""
+        demands = {search_id: _demand(search) for search_id, search in self.searches.items() if search.running}
+        for lease in wanted_back(self.dispatcher.trainers.values(), demands, moment.now):
+            lease.wanted_back = True
+            self._orders(self.connections[lease.instance_id]).wanted_back.append(lease.fence)
+
     def _orders(self, connection: Connection) -> Orders:
         """Return what is staged for a trainer, to be added to."""
         self._with_orders.add(connection)
@@ -202,7 +238,7 @@ class ControllerState:
             number = search.next_queued()
             trainer = self.dispatcher.trainers[placement.instance_id]
             waited = moment.now - trainer.free_since if trainer.spare(1) else 0.0
-            lease = self.dispatcher.grant(placement, number, search.spec.trial.lease_seconds)
+            lease = self.dispatcher.grant(placement, number, search.spec.trial.lease_seconds, moment.now)
             held = HeldLease(lease.fence, trainer.profile.name, placement.instance_id)
             self.keep(search.start(held, waited, moment.at), moment)
             trial = search.trial(number)
@@ -253,9 +289,15 @@ class ControllerState:
 
 
 def _demand(search: Search) -> Demand:
-    spec = search.spec
-    labels = {} if spec.trainer_pool_selector is None else spec.trainer_pool_selector.match_labels
-    return Demand(search.search_id, search.available, search.running, spec.weight, labels, spec.trial.lease_seconds)
+    return Demand(
+        search.search_id,
+        search.available,
+        search.running,
+        search.spec.weight,
+        search.name.namespace,
+        search.selector,
+        search.spec.trial.lease_seconds,
+    )
 
 
 def _child_seed(seed: int, number: int) -> int:

@@ -1,11 +1,14 @@
 """What the controller shows of its state: values, made when somebody asks, so that nobody reads what the runner changes."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from nasfleet.catalogue import SearchSpec
-from nasfleet.names import SearchName
-from nasfleet_controller.records import SearchState
+from nasfleet.names import PoolName, SearchName
+from nasfleet_controller.pools import wanted_slots
+from nasfleet_controller.records import PoolDeclared, SearchState
 from nasfleet_controller.search import Search
+from nasfleet_controller.state import ControllerState
 from nasfleet_controller.strategies.strategy import Update
 
 
@@ -61,3 +64,23 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         moved_at=search.moved_at,
         trials_per_second=trials_per_second,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool as it was declared, which of its trainers get nothing more, and how many slots searches could use."""
+
+    declared: PoolDeclared
+    cordoned: frozenset[str]
+    wanted_slots: int
+
+
+def view_pool(state: ControllerState, name: PoolName) -> PoolView:
+    """Return a pool that was declared as it is now."""
+    pools, trainers = state.dispatcher.pools, state.dispatcher.trainers.values()
+    held_outside = Counter(
+        lease.search_id for trainer in trainers if trainer.profile.pool != name for lease in trainer.leases.values()
+    )
+    declared = pools.declared[name]
+    wanted = wanted_slots(declared, state.searches.values(), held_outside)
+    return PoolView(declared, pools.cordoned(name), wanted)

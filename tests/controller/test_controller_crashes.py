@@ -15,7 +15,6 @@ from nasfleet.catalogue import Budget, Reinforce
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import SearchName
 from nasfleet_controller.connection import Connection, Outcome, OutcomeStatus, Report
-from nasfleet_controller.dispatcher import TrainerProfile
 from nasfleet_controller.records import Proposal, SearchCreated, SearchSnapshot, SearchState, TrialState
 from nasfleet_controller.search import Search
 from nasfleet_controller.state import ControllerState, Moment
@@ -23,6 +22,7 @@ from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import new_search
+from nasfleet_controller.trainers import TrainerProfile
 from nasfleet_testing.specs import smallest_spec
 
 NAME = SearchName("default", "s")

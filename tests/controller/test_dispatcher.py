@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 from nasfleet_controller.connection import Connection
 from nasfleet_controller.dispatcher import (
     PREFETCH_PER_SLOT,
-    SILENT_SECONDS,
     UNABLE_BACKOFF_SECONDS,
     Demand,
     Dispatcher,
-    Lease,
     Placement,
-    TrainerProfile,
 )
 from nasfleet_controller.state import ControllerState, Moment
+from nasfleet_controller.trainers import SILENT_SECONDS, Lease, TrainerProfile
 
 
 def profile(name: str, *, slots: int = 1, labels: dict[str, str] | None = None) -> TrainerProfile:
@@ -32,13 +30,13 @@ def fleet(*profiles: TrainerProfile) -> Dispatcher:
 def demand(
     search_id: int = 1, *, available: int, running: int = 0, weight: float = 1, labels: dict[str, str] | None = None
 ) -> Demand:
-    return Demand(search_id, available, running, weight, labels or {})
+    return Demand(search_id, available, running, weight, "default", labels or {})
 
 
 def placed(dispatcher: Dispatcher, demands: list[Demand], now: float = 0.0) -> list[Lease]:
     leases = []
     for number, placement in enumerate(dispatcher.place(demands, now)):
-        leases.append(dispatcher.grant(placement, number, lease_seconds=30.0))
+        leases.append(dispatcher.grant(placement, number, 30.0, now))
     return leases
 
 
@@ -104,7 +102,7 @@ def test_a_silent_trainer_keeps_what_it_has_but_gets_nothing_new() -> None:
 def test_a_lease_expires_when_its_trainer_was_silent_for_longer_than_its_search_allows() -> None:
     dispatcher = fleet(profile("a"), profile("b"))
     for trainer, seconds in (("a", 10.0), ("b", 60.0)):
-        dispatcher.grant(Placement(1, trainer), 0, lease_seconds=seconds)
+        dispatcher.grant(Placement(1, trainer), 0, seconds, 0.0)
     assert [lease.instance_id for lease in dispatcher.expired(now=10.0)] == []
     assert [lease.instance_id for lease in dispatcher.expired(now=10.1)] == ["a"]
     assert [lease.instance_id for lease in dispatcher.expired(now=61.0)] == ["a", "b"]
@@ -130,7 +128,7 @@ def test_a_controller_that_stood_still_takes_no_lease_back_for_it() -> None:
     moments = [Moment(now, now) for now in (0.0, 100.0, 100.5, 131.0)]
     state = ControllerState([], 0, 0, moments[0])
     state.connect(Connection("a"), profile("a"), (), moments[0])
-    lease = state.dispatcher.grant(Placement(1, "a"), 0, lease_seconds=30.0)
+    lease = state.dispatcher.grant(Placement(1, "a"), 0, 30.0, moments[0].now)
     for moment in moments[:3]:
         state.advance(moment)
     assert not state.dispatcher.expired(moments[2].now)

@@ -15,7 +15,6 @@ from nasfleet_controller import runner as runner_module
 from nasfleet_controller.batching import Group
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.connection import Connection, Outcome, Report
-from nasfleet_controller.dispatcher import TrainerProfile
 from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.records import SearchState
 from nasfleet_controller.runner import Runner, this_moment
@@ -23,6 +22,7 @@ from nasfleet_controller.state import Moment
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import Mind
+from nasfleet_controller.trainers import TrainerProfile
 from nasfleet_testing.specs import smallest_spec
 
 NAME = SearchName("default", "s")

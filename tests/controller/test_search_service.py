@@ -21,6 +21,7 @@ from nasfleet_testing.specs import smallest_spec
 
 Stub = Any  # its class exists for type checkers only
 NAME = "namespaces/default/searches/s"
+POOL = "namespaces/default/pools/p"
 SPEC = smallest_spec(strategy=Random(batch_size=4), budget=Budget(trials=4), parallelism=4)
 
 
@@ -209,7 +210,7 @@ async def test_the_fleet_is_shown_with_what_it_holds(channel: grpc.aio.Channel, 
     await searches.EnsureSearch(ensure())
     fleet = fleet_pb2_grpc.FleetServiceStub(channel)
     work = fleet.Work()
-    await work.write(hello(pool="p", device="cpu", device_memory_bytes=2**36))
+    await work.write(hello(pool=POOL, device="cpu", device_memory_bytes=2**36))
     assert (await work.read()).HasField("welcome")
     fence = (await work.read()).assignments[0].fence
     progress = fleet_pb2.Progress(fence=fence)
@@ -220,7 +221,7 @@ async def test_the_fleet_is_shown_with_what_it_holds(channel: grpc.aio.Channel, 
         if trainer.trials[0].epoch:
             break
         await asyncio.sleep(0.01)
-    assert (trainer.trainer, trainer.pool, trainer.state) == ("t", "p", fleet_pb2.TRAINER_STATE_BUSY)
+    assert (trainer.trainer, trainer.pool, trainer.state) == ("t", POOL, fleet_pb2.TRAINER_STATE_BUSY)
     assert (trainer.device, trainer.device_memory_bytes) == ("cpu", 2**36)
     assert (trainer.trials[0].started, trainer.trials[0].epoch, trainer.trials[0].value) == (True, 3, 0.5)
     answer = await fleet.DrainTrainers(fleet_pb2.DrainTrainersRequest(trainers=["t", "nobody"]))

@@ -6,11 +6,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from nasfleet.names import PoolName
+from nasfleet_controller.records import PoolDeclared
 from nasfleet_controller.store import migrating
 from nasfleet_controller.store.engines import writing_engine
 from nasfleet_controller.store.migrating import NewerStoreError, migrate
 from nasfleet_controller.store.schema import HEAD, metadata
 from nasfleet_controller.store.store import Store
+from nasfleet_testing.histories import History
 
 
 def test_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None:
@@ -23,6 +26,22 @@ def test_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None:
 
 def test_head_is_the_last_migration() -> None:
     assert ScriptDirectory(migrating._MIGRATIONS).get_heads() == [HEAD]
+
+
+def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    history = History(seed=1).take(200)
+    with Store(url) as store:
+        store.commit([record for record in history.records if not isinstance(record, PoolDeclared)])
+        before = store.load()
+        with store._writer.begin() as connection:  # what the first version made is this without the pools
+            connection.execute(text("DROP TABLE pools"))
+            connection.execute(text("UPDATE alembic_version SET version_num = 'v0001'"))
+    declared = PoolDeclared(PoolName("default", "gpu"), {"gpu": "h200"}, "trainer", 400)
+    with Store(url) as store:
+        assert store.load() == before
+        store.commit([declared])
+        assert store.load().pools == (declared,)
 
 
 def test_store_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> None:

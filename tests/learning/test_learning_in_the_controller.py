@@ -20,11 +20,11 @@ from nasfleet.names import SearchName
 from nasfleet.spaces.building import build_space
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.connection import Assignment, Connection, Outcome, Report
-from nasfleet_controller.dispatcher import TrainerProfile
 from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.runner import Runner, this_moment
 from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.store import Store
+from nasfleet_controller.trainers import TrainerProfile
 from nasfleet_testing.processes import PATIENCE_SECONDS
 from nasfleet_trainer.tasks.synthetic import agreement, optimum
 

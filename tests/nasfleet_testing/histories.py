@@ -7,7 +7,7 @@ from nasfleet.catalogue import Budget, Choices, Reinforce, SearchSpaceSection, S
 from nasfleet.catalogue import Random as RandomStrategy
 from nasfleet.catalogue.spaces import ChoiceDecision
 from nasfleet.measurement import EpochMeasurement, Failure, FailureClass, FailureKind, Measurement
-from nasfleet.names import SearchName
+from nasfleet.names import PoolName, SearchName
 from nasfleet_controller.records import (
     AttemptEnded,
     AttemptStarted,
@@ -17,6 +17,7 @@ from nasfleet_controller.records import (
     HeldLease,
     LateOutcome,
     OpenTrial,
+    PoolDeclared,
     Proposal,
     Record,
     SearchChanged,
@@ -68,6 +69,7 @@ class History:
         self.records: list[Record] = []
         self._rng = Random(seed)
         self._stories: dict[int, Story] = {}
+        self._pools: dict[str, PoolDeclared] = {}
         self._fence = 0
         self._search_id = 0
         self._at = 1_000.0
@@ -83,7 +85,7 @@ class History:
             self._report,
             self._propose,
         ]
-        rare = [self._learn, self._create, self._move, self._change, self._delete]
+        rare = [self._learn, self._create, self._move, self._change, self._delete, self._declare_pool]
         self._create()
         for _ in range(steps):
             self._at += self._rng.random()
@@ -93,7 +95,7 @@ class History:
     def expected(self) -> Snapshot:
         """Return what a store that was told all this must return."""
         stories = tuple(self._stories[search_id].expected() for search_id in sorted(self._stories))
-        return Snapshot(stories, self._fence, self._search_id)
+        return Snapshot(stories, self._fence, self._search_id, tuple(self._pools[name] for name in sorted(self._pools)))
 
     def _create(self) -> None:
         if len(self._stories) > 2:
@@ -105,6 +107,13 @@ class History:
         self.records.append(created)
         snapshot = SearchSnapshot(created.search_id, name, created.uid, created.spec, state, "", self._at, self._at, 0.0)
         self._stories[self._search_id] = Story(snapshot)
+
+    def _declare_pool(self) -> None:
+        pool = PoolName("default", self._rng.choice(["cpu", "gpu"]))
+        labels = {"gpu": self._rng.choice(["h200", 'ä="b'])} if self._rng.random() < 0.7 else {}
+        declared = PoolDeclared(pool, labels, self._rng.choice(["", "trainer"]), self._rng.randrange(400))
+        self.records.append(declared)
+        self._pools[pool.pool_id] = declared
 
     def _story(self) -> Story | None:
         return self._rng.choice(list(self._stories.values())) if self._stories else None

@@ -47,7 +47,7 @@ def test_reference_names_every_metric_that_is_served_and_no_other(tmp_path: Path
 @pytest.mark.timeout(120)
 def test_hundreds_of_children_at_once_as_prometheus_sees_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state, metrics = tmp_path / "state", free_address()
-    flags = ("--pool", "here", "--agents", str(TRAINERS), "--metrics-port", metrics.rpartition(":")[2])
+    flags = ("--pool", "namespaces/default/pools/here", "--agents", str(TRAINERS), "--metrics-port", metrics.rpartition(":")[2])
     task = Synthetic(epochs=3, epoch_seconds=1, failures=FailureRates(not_finite=0.02))
     with controller(state) as running, Client(running.address) as client:
         jobs = {"controller": running.metrics, "trainers": metrics}

@@ -13,11 +13,11 @@ from nasfleet.measurement import Measurement
 from nasfleet.names import SearchName
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.connection import Assignment, Connection, Outcome, Report
-from nasfleet_controller.dispatcher import TrainerProfile
 from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.records import Record
 from nasfleet_controller.runner import Runner, this_moment
 from nasfleet_controller.store.store import Store
+from nasfleet_controller.trainers import TrainerProfile
 from nasfleet_testing.processes import PATIENCE_SECONDS
 from nasfleet_testing.programs import rows, synthetic_search
 

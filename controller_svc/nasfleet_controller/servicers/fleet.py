@@ -1,28 +1,28 @@
-"""FleetService: the streams of the trainers, translated to and from the runner's words."""
+"""FleetService: the streams of the trainers, the pools, and what both look like."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 
 from nasfleet import PROTOCOL_VERSION
-from nasfleet.codec import epoch_from_proto, failure_from_proto, measurement_from_proto, spec_to_proto
-from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, UnavailableError
-from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
-from nasfleet.names import TrialName
+from nasfleet.errors import NasfleetError, UnavailableError
+from nasfleet.names import PoolName
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc
-from nasfleet_controller.connection import Connection, Orders, Outcome, Report
-from nasfleet_controller.dispatcher import HEARTBEAT_SECONDS, Lease, Trainer, TrainerProfile
+from nasfleet_controller.connection import Connection, Report
 from nasfleet_controller.runner import Runner, this_moment
 from nasfleet_controller.servicers.errors import Context, translating, translating_stream
-from nasfleet_controller.state import ControllerState
+from nasfleet_controller.servicers.fleet_messages import fleet_to_proto, pool_to_proto
+from nasfleet_controller.servicers.pool_declarations import PoolDeclaration, declaration_from_proto
+from nasfleet_controller.servicers.work_messages import orders_to_proto, profile_from_proto, report_from_proto
+from nasfleet_controller.trainers import HEARTBEAT_SECONDS
+from nasfleet_controller.views import PoolView, view_pool
 
 LEASE_SECONDS = 30.0
-MOST_SLOTS = 1024
 
 
 class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
-    """Lets trainers work and shows what they do."""
+    """Lets trainers work, takes pools in and shows what they do."""
 
     def __init__(self, runner: Runner, outcome_of: Callable[[int], str | None]) -> None:
         self._runner = runner
@@ -34,7 +34,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
     ) -> AsyncGenerator[fleet_pb2.WorkResponse, None]:
         """Serve one trainer until its stream ends."""
         first = await anext(aiter(request_iterator), fleet_pb2.WorkRequest())
-        profile = _profile(first)
+        profile = profile_from_proto(first)
         connection = Connection(profile.instance_id)
         yield fleet_pb2.WorkResponse(
             welcome=fleet_pb2.Welcome(
@@ -47,7 +47,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             await self._runner.submit(lambda: self._runner.state.connect(connection, profile, held, this_moment()))
             listening = asyncio.create_task(self._listen(connection, first, request_iterator))
             while (orders := await connection.take()) is not None:
-                yield _orders_to_proto(orders)
+                yield orders_to_proto(orders)
         finally:
             if listening is not None:
                 listening.cancel()
@@ -55,15 +55,27 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
                 await self._runner.submit(lambda: self._runner.state.disconnect(connection))
 
     @translating
+    async def EnsurePool(self, request: fleet_pb2.EnsurePoolRequest, context: Context) -> fleet_pb2.EnsurePoolResponse:
+        """Make a pool be as declared."""
+        declaration = declaration_from_proto(request)
+        return fleet_pb2.EnsurePoolResponse(pool=pool_to_proto(await self._runner.submit(lambda: self._declare(declaration))))
+
+    @translating
     async def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Context) -> fleet_pb2.GetFleetResponse:
-        """Return every trainer that is connected or holds a lease."""
-        return await self._runner.submit(lambda: _fleet_to_proto(self._runner.state, this_moment().now))
+        """Return every trainer that is connected or holds a lease, and every pool."""
+        pool = PoolName.parse(request.pool) if request.pool else None
+        return await self._runner.submit(lambda: fleet_to_proto(self._runner.state, pool, this_moment().now))
 
     @translating
     async def DrainTrainers(self, request: fleet_pb2.DrainTrainersRequest, context: Context) -> fleet_pb2.DrainTrainersResponse:
         """Ask trainers to leave."""
         found = await self._runner.submit(lambda: self._runner.state.drain(request.trainers))
         return fleet_pb2.DrainTrainersResponse(trainers=found)
+
+    def _declare(self, declaration: PoolDeclaration) -> PoolView:
+        state = self._runner.state
+        state.declare_pool(declaration.pool, declaration.cordoned, declaration.gone, this_moment())
+        return view_pool(state, declaration.pool.name)
 
     async def _listen(
         self, connection: Connection, first: fleet_pb2.WorkRequest, requests: AsyncIterator[fleet_pb2.WorkRequest]
@@ -79,7 +91,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             connection.leave()
 
     async def _hear(self, connection: Connection, request: fleet_pb2.WorkRequest) -> None:
-        report = _report(request)
+        report = report_from_proto(request)
         for outcome in report.outcomes:
             if not self._runner.state.knows_outcome_of(outcome.fence):
                 counted = await asyncio.to_thread(self._outcome_of, outcome.fence)
@@ -88,111 +100,3 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
 
     def _take(self, connection: Connection, report: Report) -> None:
         self._runner.state.report(connection, report, this_moment())
-
-
-def _profile(request: fleet_pb2.WorkRequest) -> TrainerProfile:
-    hello = request.hello
-    if not request.HasField("hello"):
-        raise InvalidInputError("the first request of a stream must carry the hello")
-    if abs(hello.protocol_version - PROTOCOL_VERSION) > 1:
-        raise ConflictError(
-            f"trainer {hello.trainer!r} speaks protocol {hello.protocol_version}, this controller {PROTOCOL_VERSION}: "
-            "use versions that differ by one at most"
-        )
-    if not hello.instance_id or not hello.trainer or not 1 <= hello.slots <= MOST_SLOTS:
-        raise InvalidInputError(
-            f"a hello names instance_id and trainer and has 1 to {MOST_SLOTS} slots; "
-            f"got instance_id={hello.instance_id!r}, trainer={hello.trainer!r}, slots={hello.slots}"
-        )
-    return TrainerProfile(
-        instance_id=hello.instance_id,
-        name=hello.trainer,
-        slots=hello.slots,
-        pool=hello.pool,
-        labels=dict(hello.labels),
-        device=hello.device,
-        device_memory_bytes=hello.device_memory_bytes if hello.HasField("device_memory_bytes") else None,
-    )
-
-
-def _report(request: fleet_pb2.WorkRequest) -> Report:
-    return Report(
-        started=tuple(request.started_fences),
-        progress=tuple((sent.fence, tuple(_epochs(sent))) for sent in request.progress),
-        outcomes=tuple(Outcome(sent.outcome_id, sent.fence, _result(sent)) for sent in request.outcomes),
-        draining=request.draining,
-    )
-
-
-def _epochs(sent: fleet_pb2.Progress) -> Iterator[EpochMeasurement]:
-    """Yield the epochs of a child in training; one that cannot be one is left out, and the outcome will say more."""
-    for epoch in sent.epochs:
-        with contextlib.suppress(InvalidInputError):
-            yield epoch_from_proto(epoch)
-
-
-def _result(sent: fleet_pb2.Outcome) -> Measurement | Failure:
-    """Return what came of an attempt; a measurement that cannot be one is the model's failure, and ends no stream."""
-    try:
-        if sent.HasField("measurement"):
-            return measurement_from_proto(sent.measurement)
-        return failure_from_proto(sent.failure)
-    except InvalidInputError as error:
-        return Failure(FailureKind.NOT_FINITE, str(error))
-
-
-def _orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
-    return fleet_pb2.WorkResponse(
-        acknowledgements=[
-            fleet_pb2.Acknowledgement(outcome_id=outcome_id, status=fleet_pb2.OutcomeStatus.ValueType(status.value))
-            for outcome_id, status in orders.acknowledged
-        ],
-        searches=[fleet_pb2.SearchAnnouncement(search=str(name), spec=spec_to_proto(spec)) for name, spec in orders.searches],
-        assignments=[
-            fleet_pb2.Assignment(
-                fence=assignment.fence,
-                trial=str(TrialName(assignment.search, assignment.number)),
-                tokens=assignment.tokens,
-                layers=assignment.layers,
-                seed=assignment.seed,
-            )
-            for assignment in orders.assignments
-        ],
-        stopped_fences=orders.stopped,
-        drain=orders.drain,
-    )
-
-
-def _fleet_to_proto(state: ControllerState, now: float) -> fleet_pb2.GetFleetResponse:
-    trainers = sorted(state.dispatcher.trainers.values(), key=lambda trainer: trainer.profile.name)
-    return fleet_pb2.GetFleetResponse(
-        trainers=[_trainer_to_proto(trainer, state, now) for trainer in trainers],
-        queued_trials=sum(search.queued for search in state.searches.values()),
-    )
-
-
-def _trainer_to_proto(trainer: Trainer, state: ControllerState, now: float) -> fleet_pb2.Trainer:
-    held = sorted(trainer.leases.values(), key=lambda lease: (lease.started_at is None, lease.fence))
-    profile = trainer.profile
-    return fleet_pb2.Trainer(
-        trainer=profile.name,
-        instance_id=profile.instance_id,
-        pool=profile.pool,
-        device=profile.device,
-        device_memory_bytes=profile.device_memory_bytes,
-        state=fleet_pb2.TrainerState.Value(f"TRAINER_STATE_{trainer.state.name}"),
-        slots=profile.slots,
-        trials=[_held_to_proto(lease, state) for lease in held],
-        measured_count=trainer.measured,
-        silent_seconds=max(0.0, now - trainer.heard_at),
-    )
-
-
-def _held_to_proto(lease: Lease, state: ControllerState) -> fleet_pb2.HeldTrial:
-    return fleet_pb2.HeldTrial(
-        trial=str(TrialName(state.searches[lease.search_id].name, lease.number)),
-        fence=lease.fence,
-        started=lease.started_at is not None,
-        epoch=lease.epoch,
-        value=lease.value,
-    )

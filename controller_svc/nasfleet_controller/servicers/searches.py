@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from nasfleet.codec import spec_from_proto, spec_to_proto
-from nasfleet.names import SearchName, TrialName, parse_namespace
+from nasfleet.names import ALL_NAMESPACES, SearchName, TrialName, parse_namespace
 from nasfleet.v1 import search_pb2, search_pb2_grpc, trial_pb2
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.runner import Runner
@@ -41,9 +41,10 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
 
     @translating
     async def ListSearches(self, request: search_pb2.ListSearchesRequest, context: Context) -> search_pb2.ListSearchesResponse:
-        """Return a page of the searches of a namespace."""
+        """Return a page of the searches of a namespace, or of all."""
         query, size = ("searches", request.parent), page_size(request.page_size)
-        rest = await self._commands.views(parse_namespace(request.parent))
+        namespace = None if request.parent == ALL_NAMESPACES else parse_namespace(request.parent)
+        rest = await self._commands.views(namespace)
         if request.page_token:
             match last_values(request.page_token, query):
                 case [int(last)]:

@@ -22,6 +22,7 @@ from nasfleet_controller.records import (
 )
 from nasfleet_controller.reward_average import moved
 from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
+from nasfleet_controller.store.pools import load_pools
 from nasfleet_controller.store.schema import attempts, policy_updates, searches, trials
 from nasfleet_controller.strategies.strategy import Update
 
@@ -29,12 +30,13 @@ _OPEN = (TrialState.QUEUED.value, TrialState.RUNNING.value)
 
 
 def load(connection: Connection) -> Snapshot:
-    """Return all searches, and the largest numbers ever given."""
+    """Return all searches and pools, and the largest numbers ever given."""
     rows = connection.execute(select(searches).order_by(searches.c.search_id)).all()
     return Snapshot(
         tuple(_search(connection, row) for row in rows),
         last_fence=high_mark(connection, FENCE),
         last_search_id=high_mark(connection, SEARCH_ID),
+        pools=load_pools(connection),
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables: a row per search, trial, attempt, epoch and policy update. Times are Unix seconds.
+"""The tables: a row per search, trial, attempt, epoch, policy update and pool. Times are Unix seconds.
 
 What lists and filters read of a trial stands in its own row, so that a page of trials is one query.
 """
@@ -21,7 +21,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "v0001"
+HEAD = "v0002"
 """The schema version that this program reads and writes: the last one of `migrations/versions`."""
 
 # INTEGER makes a SQLite key the row's own number; elsewhere it has 32 bits, too few for fences.
@@ -129,6 +129,16 @@ policy_updates = Table(
     Column("gradient_norm", Double, nullable=False),
     Column("staleness", Integer, nullable=False),
     Column("checkpoint", LargeBinary),  # kept for the last three and every hundredth
+)
+
+pools = Table(
+    "pools",
+    metadata,
+    Column("namespace", String(63), primary_key=True),
+    Column("name", String(63), primary_key=True),
+    Column("labels", Text, nullable=False),  # a JSON object
+    Column("service_account", Text, nullable=False),
+    Column("wanted_size", Integer, nullable=False),
 )
 
 # The largest fence and search id ever given, which must not come again after the search that had them is deleted.

@@ -16,6 +16,7 @@ from nasfleet_controller.records import (
     BatchProposed,
     EpochsMeasured,
     LateOutcome,
+    PoolDeclared,
     Record,
     SearchChanged,
     SearchCreated,
@@ -27,6 +28,7 @@ from nasfleet_controller.records import (
 )
 from nasfleet_controller.store.checkpoints import write_updates
 from nasfleet_controller.store.declarations import write_declaration
+from nasfleet_controller.store.pools import write_pool
 from nasfleet_controller.store.portable import insert_new
 from nasfleet_controller.store.schema import attempts, epochs, trials
 
@@ -94,6 +96,8 @@ class _Group:
                 for number in record.numbers:
                     self._changes[record.search_id, number]["learned"] = True
                 self._updates += [record] if record.update else []
+            case PoolDeclared():
+                write_pool(self._connection, record)
             case _:
                 assert_never(record)
 

@@ -415,6 +415,7 @@ class WorkResponse(_message.Message):
     STOPPED_FENCES_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
     SEARCHES_FIELD_NUMBER: _builtins.int
+    WANTED_BACK_FENCES_FIELD_NUMBER: _builtins.int
     drain: _builtins.bool
     """Finish or hand back what is held, then leave."""
     @_builtins.property
@@ -437,6 +438,10 @@ class WorkResponse(_message.Message):
     def searches(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchAnnouncement]:
         """Searches, each before its first assignment on this stream and again when its declaration has changed."""
 
+    @_builtins.property
+    def wanted_back_fences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Fences of assignments that another trainer could begin now: hand back, as RETURNED, those whose training has not begun."""
+
     def __init__(
         self,
         *,
@@ -446,10 +451,11 @@ class WorkResponse(_message.Message):
         stopped_fences: _abc.Iterable[_builtins.int] | None = ...,
         drain: _builtins.bool = ...,
         searches: _abc.Iterable[Global___SearchAnnouncement] | None = ...,
+        wanted_back_fences: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "searches", b"searches", "stopped_fences", b"stopped_fences", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "searches", b"searches", "stopped_fences", b"stopped_fences", "wanted_back_fences", b"wanted_back_fences", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,55 @@
+"""Trainer pools as they were declared, and what follows from that for their trainers and for searches. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from nasfleet.names import PoolName
+from nasfleet_controller.records import PoolDeclared
+from nasfleet_controller.search import Search
+from nasfleet_controller.trainers import Standing, TrainerProfile
+
+
+class Pools:
+    """The declared pools, and which of their trainers get no further trials."""
+
+    def __init__(self, declared: Iterable[PoolDeclared]) -> None:
+        self.declared = {pool.name: pool for pool in declared}
+        self._cordons: dict[PoolName, frozenset[str]] = {}
+
+    def declare(self, pool: PoolDeclared, cordoned: Collection[str]) -> bool:
+        """Take in a declaration; return whether it differs from the one before in what is kept for good."""
+        known = self.declared.get(pool.name)
+        self.declared[pool.name] = pool
+        self._cordons[pool.name] = frozenset(cordoned)
+        return pool != known
+
+    def cordoned(self, name: PoolName) -> frozenset[str]:
+        """Return the names of the trainers of a pool that get no further trials."""
+        return self._cordons.get(name, frozenset())
+
+    def standing(self, profile: TrainerProfile) -> Standing:
+        """Return what follows for a trainer: its own labels count unless its pool was declared."""
+        if profile.pool is None:
+            return Standing(None, profile.labels)
+        declared = self.declared.get(profile.pool)
+        labels = profile.labels if declared is None else declared.labels
+        return Standing(profile.pool.namespace, labels, profile.name in self.cordoned(profile.pool))
+
+
+def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Return whether the labels have all that a search asks for."""
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def wanted_slots(pool: PoolDeclared, searches: Iterable[Search], held_outside: Mapping[int, int]) -> int:
+    """Return how many slots the searches that select a pool could use now.
+
+    Args:
+        pool: the pool.
+        searches: all of them.
+        held_outside: leases that trainers of other pools, or of none, hold, by the search's id.
+    """
+    return sum(
+        max(0, search.wanted_leases - held_outside.get(search.search_id, 0))
+        for search in searches
+        if search.name.namespace == pool.name.namespace and selects(search.selector, pool.labels)
+    )

@@ -1,0 +1,50 @@
+"""Which leases are wanted back: those that wait behind a child in training while another trainer could begin them. Pure.
+
+A lease is given ahead of time so that no trainer waits between two children. Once there are more trainers than trials that
+wait, such a lease only holds its trial up. Its trainer is asked for it; if the training has begun there meanwhile, it stays.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from nasfleet_controller.dispatcher import Demand, suits
+from nasfleet_controller.trainers import Lease, Trainer
+
+PATIENCE_SECONDS = 2.0
+
+
+def wanted_back(trainers: Iterable[Trainer], demands: Mapping[int, Demand], now: float) -> list[Lease]:
+    """Return the leases to ask for now, given that nothing else is there for the trainers with a free slot.
+
+    Args:
+        trainers: the whole fleet.
+        demands: those of the searches that run, by id.
+        now: the time, in seconds.
+    """
+    trainers = list(trainers)
+    slots = [trainer for trainer in trainers if trainer.takes_work(now) for _ in range(_free_slots(trainer))]
+    if not slots:
+        return []
+    waiting = [lease for trainer in trainers for lease in _ahead_of_time(trainer, now)]
+    waiting.sort(key=lambda lease: not lease.wanted_back)  # what was asked for already will need its slot first
+    chosen = []
+    for lease in waiting:
+        demand = demands.get(lease.search_id)
+        fits = (position for position, taker in enumerate(slots) if demand is not None and suits(taker, demand, now))
+        if (position := next(fits, None)) is not None:
+            del slots[position]
+            if not lease.wanted_back:
+                chosen.append(lease)
+    return chosen
+
+
+def _free_slots(trainer: Trainer) -> int:
+    return trainer.profile.slots - len(trainer.leases)
+
+
+def _ahead_of_time(trainer: Trainer, now: float) -> list[Lease]:
+    """Return the leases of a trainer that have waited for long, the last given first, at most as many as it has no slot for."""
+    if not trainer.connected:
+        return []
+    excess = max(0, -_free_slots(trainer))
+    latest = sorted((lease for lease in trainer.leases.values() if lease.started_at is None), key=lambda lease: -lease.fence)
+    return [lease for lease in latest[:excess] if now - lease.granted_at >= PATIENCE_SECONDS]
