@@ -18,8 +18,8 @@ import grpc
 from prometheus_client import CollectorRegistry
 
 from nasfleet import PROTOCOL_VERSION
-from nasfleet.catalogue.search import Budget, SearchSpec
 from nasfleet.catalogue.conv_chain import ConvChain
+from nasfleet.catalogue.search import Budget, SearchSpec
 from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Random
 from nasfleet.catalogue.tasks import Synthetic

@@ -51,8 +51,7 @@ class Autoscaling(Block):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds="self.minReplicas <= self.maxReplicas",
-            message="is {self.minReplicas}, more than maxReplicas, which is {self.maxReplicas}: "
-            "give at most {self.maxReplicas}, or more maxReplicas",
+            message="is more than maxReplicas: give as many at most, or more maxReplicas",
             path="minReplicas",
         ),
     )

@@ -86,8 +86,7 @@ def _reward_within_epochs_of(task: str) -> Rule:
     counted, trained = "self.reward.bestOfLastEpochsCubed", f"self.task.{task}"
     return Rule(
         holds=f"!has({counted}) || !has({trained}) || {counted}.epochs <= {trained}.epochs",
-        message=f"is {{{counted}.epochs}}, but the task has {{{trained}.epochs}}: "
-        f"give at most {{{trained}.epochs}}, or more task epochs",
+        message="is more than the task has: give as many at most, or more task epochs",
         path="reward.bestOfLastEpochsCubed.epochs",
     )
 
@@ -145,7 +144,7 @@ class SearchSpec(Block):
         ),
         Rule(
             holds="!has(self.artifacts) || !self.artifacts.contains('://') || self.artifacts.startsWith('file://')",
-            message='is "{self.artifacts}", and object stores are not served yet: give a directory, as a path or file:///path',
+            message="names an object store, and those are not served yet: give a directory, as a path or file:///path",
             path="artifacts",
         ),
     )

@@ -126,16 +126,15 @@ class SearchSpaceSection(Block):
         ),
         Rule(
             holds="!has(self.growth) || !has(self.convChain) || self.growth.maxLayers >= self.convChain.layers",
-            message="is {self.growth.maxLayers}, less than convChain.layers, which is {self.convChain.layers}: "
-            "give at least {self.convChain.layers}, or fewer layers",
+            message="is less than convChain.layers: give at least as many, or fewer layers",
             path="growth.maxLayers",
         ),
         Rule(
-            holds="!has(self.convChain) || [self.convChain].all(chain, "
-            "[has(self.growth) ? self.growth.maxLayers : chain.layers].all(layers, [chain.filterCounts.max()].all(filters, "
-            "chain.filterHeights.max() * chain.filterWidths.max() * filters * "
-            "(3 + filters * (chain.skipConnections ? layers * (layers - 1) / 2 : layers - 1)) + 2 * filters * layers"
-            f" <= {MAX_PARAMETERS})))",
+            holds="!has(self.convChain) || [has(self.growth) ? self.growth.maxLayers : self.convChain.layers].all(layers, "
+            "self.convChain.filterHeights.max() * self.convChain.filterWidths.max() * self.convChain.filterCounts.max() * "
+            "(3 + self.convChain.filterCounts.max() * "
+            "(self.convChain.skipConnections ? layers * (layers - 1) / 2 : layers - 1)) + "
+            f"2 * self.convChain.filterCounts.max() * layers <= {MAX_PARAMETERS})",
             message=f"has networks of more than {MAX_PARAMETERS:,} parameters: "
             "give fewer layers, smaller filters or fewer of them",
             path="convChain",

@@ -118,7 +118,7 @@ class Reinforce(Block):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=f"self.ppoPasses > 0 || self.ppoClip == {_DEFAULT_PPO_CLIP}",
-            message="is {self.ppoClip}, but ppoPasses is 0: give ppoPasses too, or remove it",
+            message="is given, but ppoPasses is 0: give ppoPasses too, or remove it",
             path="ppoClip",
         ),
     )

@@ -123,7 +123,7 @@ class ImageClassification(Block):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds="!has(self.folder) || self.dataset == 'folder'",
-            message="is {self.folder}, but dataset is {self.dataset}: remove it, or give dataset folder",
+            message="is given, but dataset is not folder: remove it, or give dataset folder",
             path="folder",
         ),
         Rule(
@@ -173,7 +173,7 @@ class Tabular(Block):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds="self.replayTimeScale == 0.0 || has(self.secondsColumn)",
-            message="is {self.replayTimeScale}, but there is no secondsColumn: name the column of the seconds, or remove it",
+            message="is given, but there is no secondsColumn: name the column of the seconds, or remove it",
             path="replayTimeScale",
         ),
     )
@@ -206,7 +206,7 @@ class FailureRates(Block):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=f"{_SUM_OF_RATES} <= 1.0",
-            message=f"has rates that add up to {{{_SUM_OF_RATES}}}: give rates that add up to 1 at most",
+            message="has rates that add up to more than 1: give rates that add up to 1 at most",
         ),
     )
 

@@ -63,12 +63,12 @@ class Toleration(Block):
         ),
         Rule(
             holds="!has(self.value) || self.operator == 'Equal'",
-            message='is "{self.value}", but operator is Exists: remove it, or give operator Equal',
+            message="is given, but operator is Exists: remove it, or give operator Equal",
             path="value",
         ),
         Rule(
             holds="!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
-            message="is {self.tolerationSeconds}, but effect is not NoExecute: remove it, or give effect NoExecute",
+            message="is given, but effect is not NoExecute: remove it, or give effect NoExecute",
             path="tolerationSeconds",
         ),
     )

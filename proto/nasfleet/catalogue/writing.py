@@ -15,11 +15,14 @@ def plain_data(block: object) -> dict[str, Any]:
             continue
         if field.kind is Kind.ONE_OF and field.about.inline:
             data[block_name(type(value))] = plain_data(value)
-        elif field.repeated:
-            data[field.document_name] = [_plain(field, entry) for entry in value]
         else:
-            data[field.document_name] = _plain(field, value)
+            data[field.document_name] = plain_value(field, value)
     return data
+
+
+def plain_value(field: Field, value: Any) -> Any:
+    """Return the value of a field as it stands in a document."""
+    return [_plain(field, entry) for entry in value] if field.repeated else _plain(field, value)
 
 
 def _plain(field: Field, value: Any) -> Any:
