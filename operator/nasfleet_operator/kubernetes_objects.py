@@ -66,7 +66,7 @@ def read_pod(raw: Mapping[str, Any]) -> Pod:
     return Pod(
         name=about["name"],
         uid=about["uid"],
-        labels=_labels(raw),
+        replica_set=_replica_set(about),
         phase=status.get("phase", "Pending"),
         reason=status.get("reason", ""),
         message=status.get("message", ""),
@@ -94,6 +94,11 @@ def _resource(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _labels(raw: Mapping[str, Any]) -> dict[str, str]:
     return dict(raw["metadata"].get("labels") or {})
+
+
+def _replica_set(about: Mapping[str, Any]) -> str:
+    owners = (owner for owner in about.get("ownerReferences", ()) if owner.get("controller") and owner["kind"] == "ReplicaSet")
+    return next((str(owner["name"]) for owner in owners), "")
 
 
 def _deleted_at(about: Mapping[str, Any]) -> float | None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from nasfleet.catalogue import SearchSpec, TrainerPoolSpec
+from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.plan import Identity
 from nasfleet_operator.views import FleetView, SearchView
 
@@ -99,6 +100,7 @@ class Pod:
     """A pod of a pool.
 
     Attributes:
+        replica_set: name of the ReplicaSet that controls it, else empty.
         phase: "Pending", "Running", "Succeeded", "Failed" or "Unknown".
         reason: why it failed as a whole ("Evicted"), else empty.
         node: where it was put, else empty.
@@ -111,7 +113,7 @@ class Pod:
 
     name: str
     uid: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    replica_set: str = ""
     phase: str = "Pending"
     reason: str = ""
     message: str = ""
@@ -130,22 +132,13 @@ class Pod:
         return self.deleted_at is None and self.phase not in {"Succeeded", "Failed"}
 
 
-class LossKind(StrEnum):
-    """Why a pod went that nobody wanted to go; the values are reasons of conditions and events."""
-
-    EVICTED = "Evicted"
-    PREEMPTED = "Preempted"
-    NODE_LOST = "NodeLost"
-    DRAINED = "Drained"
-
-
 @dataclass(frozen=True, slots=True)
 class PodLoss:
     """A pod that went, or that goes, though nobody scaled down."""
 
     pod: str
     uid: str
-    kind: LossKind
+    kind: FailureKind
     at: float
 
 
@@ -160,7 +153,7 @@ class PoolObserved:
         lost: pods that are no more, lost within `Settings.recent_seconds`; see `pod_losses.loss_of`.
         fleet: None if the controller cannot be reached.
         announced: names of the events that are known to be there.
-        refusal: the API server's message, if it refused what was applied last for this generation.
+        refusal: the API server's message, if it refused what was applied for this generation within `Settings.retry_seconds`.
     """
 
     pool: PoolResource
@@ -180,7 +173,7 @@ class SearchObserved:
     Attributes:
         at_controller: the search that the controller has under this name, whoever's it is; None if there is none.
         reachable: whether the controller answers; if not, `at_controller` says nothing.
-        refusal: the controller's message, if a dry run says that it would refuse this generation.
+        refusal: the controller's message, if it refused this generation within `Settings.retry_seconds`, dry run or not.
         announced: names of the events that are known to be there.
     """
 

@@ -10,9 +10,12 @@ class Settings:
     Attributes:
         controller: HOST:PORT of the controller, as trainers reach it.
         trainer_image: image of pools that name none.
+        trainer_cpu: processors that trainers request in pools that say none, as a quantity.
+        trainer_memory: memory, likewise.
         service_account: service account of pools that name none.
         token_audience: for whom the projected tokens of trainers are.
         forget_after_seconds: a search whose controller cannot be reached is deleted without it after this long.
+        retry_seconds: what was refused is tried again after this long.
         count_seconds: fields of a status that only count are written at most this often.
         recent_seconds: pods that were lost within this time are told of in conditions.
         announce_seconds: changes of conditions within this time get their event, if it is not there yet.
@@ -20,9 +23,12 @@ class Settings:
 
     controller: str
     trainer_image: str
+    trainer_cpu: str = "1"
+    trainer_memory: str = "2Gi"
     service_account: str = "nasfleet-trainer"
     token_audience: str = "nasfleet-controller"  # noqa: S105 - an audience is no secret
     forget_after_seconds: float = 60.0
+    retry_seconds: float = 60.0
     count_seconds: float = 10.0
     recent_seconds: float = 600.0
     announce_seconds: float = 300.0

@@ -1,0 +1,60 @@
+"""Conditions of a resource: what was found now, with since when it has been so, told from what the status said before."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasfleet_operator.kubernetes_objects import write_time
+from nasfleet_operator.observed import Condition, Truth
+
+LONGEST_MESSAGE = 800
+"""Characters; what Kubernetes says in a pod's name can be of any length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition as it is found now."""
+
+    type: str
+    status: Truth
+    reason: str
+    message: str = ""
+
+
+def settle(verdicts: Iterable[Verdict], before: Sequence[Condition], generation: int, now: float) -> tuple[Condition, ...]:
+    """Return conditions that have changed now if their status or reason is another than before.
+
+    The reason counts too, for each of its changes is an event, and events are told from conditions alone.
+    """
+    known = {condition.type: condition for condition in before}
+    return tuple(_settled(verdict, known.get(verdict.type), generation, now) for verdict in verdicts)
+
+
+def condition_data(condition: Condition) -> dict[str, Any]:
+    """Return a condition as it stands in a status."""
+    return {
+        "type": condition.type,
+        "status": condition.status.value,
+        "reason": condition.reason,
+        "message": condition.message,
+        "observedGeneration": condition.observed_generation,
+        "lastTransitionTime": write_time(condition.changed_at),
+    }
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text on one line, cut to so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."
+
+
+def _settled(verdict: Verdict, before: Condition | None, generation: int, now: float) -> Condition:
+    as_before = before is not None and (before.status, before.reason) == (verdict.status, verdict.reason)
+    return Condition(
+        type=verdict.type,
+        status=verdict.status,
+        reason=verdict.reason,
+        message=shortened(verdict.message, LONGEST_MESSAGE),
+        observed_generation=generation,
+        changed_at=before.changed_at if before is not None and as_before else float(int(now)),
+    )

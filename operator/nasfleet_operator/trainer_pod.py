@@ -1,0 +1,143 @@
+"""The pod template of a pool, before the pool's own template is laid over it.
+
+What trainers are told is told by the environment, entry by entry, so that a template can change any one of it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nasfleet.catalogue import TrainerPoolSpec
+from nasfleet.catalogue.writing import plain_data
+from nasfleet.names import PoolName
+from nasfleet_operator.plan import Identity
+from nasfleet_operator.settings import Settings
+
+CONTAINER = "trainer"
+METRICS_PORT = 9465
+LEAVING_SECONDS = 10
+"""What a pod has on top of the trainer's own grace period, to send what it still holds and to end."""
+
+_USER = 65532
+_TOKEN_SECONDS = 3600
+_QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+
+
+def pod_template(pool: Identity, spec: TrainerPoolSpec, settings: Settings, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the pods that a pool's spec asks for, under the restricted Pod Security level."""
+    queue = {} if spec.queue_name is None else {_QUEUE_LABEL: spec.queue_name}
+    pod = {
+        "serviceAccountName": spec.service_account_name or settings.service_account,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": spec.grace_period_seconds + LEAVING_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(pool, spec, settings)],
+        "volumes": _volumes(spec, settings),
+        **_placement(pool, spec),
+    }
+    return {"metadata": {"labels": {**labels, **queue}}, "spec": pod}
+
+
+def _container(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:
+    return {
+        "name": CONTAINER,
+        "image": spec.image or settings.trainer_image,
+        "command": ["nasfleet", "trainer"],
+        "env": _environment(pool, spec, settings),
+        "ports": [{"name": "metrics", "containerPort": METRICS_PORT}],
+        # The first import of torch from a cold disk can take minutes.
+        "startupProbe": _probe("/livez", seconds=2, failures=150),
+        "livenessProbe": _probe("/livez", seconds=10, failures=6),
+        "readinessProbe": _probe("/readyz", seconds=5, failures=2),
+        "resources": _resources(spec, settings),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": _mounts(spec),
+    }
+
+
+def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> list[dict[str, Any]]:
+    told = {
+        "NASFLEET_CONTROLLER": settings.controller,
+        "NASFLEET_POOL": str(PoolName(pool.namespace, pool.name)),
+        "NASFLEET_SLOTS": str(spec.slots),
+        "NASFLEET_GRACE": str(spec.grace_period_seconds),
+        "NASFLEET_METRICS_HOST": "0.0.0.0",  # noqa: S104 - kubelet's probes and Prometheus come from outside the pod
+        "NASFLEET_METRICS_PORT": str(METRICS_PORT),
+        "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod's own; caches go there
+    }
+    if spec.data_claim is not None:
+        told["NASFLEET_DATA_DIR"] = "/data"
+    if spec.artifacts_claim is not None:
+        told["NASFLEET_ARTIFACTS"] = "/artifacts"
+    name = {"name": "NASFLEET_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    return [name, *({"name": variable, "value": value} for variable, value in told.items())]
+
+
+def _resources(spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:
+    requests = {"cpu": spec.cpu or settings.trainer_cpu, "memory": spec.memory or settings.trainer_memory}
+    if not spec.gpus:
+        return {"requests": requests}
+    gpus = {spec.gpu_resource: str(spec.gpus)}
+    return {"requests": requests | gpus, "limits": gpus}
+
+
+def _volumes(spec: TrainerPoolSpec, settings: Settings) -> list[dict[str, Any]]:
+    token = {"path": "token", "audience": settings.token_audience, "expirationSeconds": _TOKEN_SECONDS}
+    volumes: list[dict[str, Any]] = [
+        {"name": "tmp", "emptyDir": {}},
+        # Nobody sends it yet: a token goes over TLS only.
+        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+    ]
+    if spec.data_claim is not None:
+        volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": spec.data_claim, "readOnly": True}})
+    if spec.artifacts_claim is not None:
+        volumes.append({"name": "artifacts", "persistentVolumeClaim": {"claimName": spec.artifacts_claim}})
+    return volumes
+
+
+def _mounts(spec: TrainerPoolSpec) -> list[dict[str, Any]]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod's own
+        {"name": "token", "mountPath": "/var/run/secrets/nasfleet", "readOnly": True},
+    ]
+    if spec.data_claim is not None:
+        mounts.append({"name": "data", "mountPath": "/data", "readOnly": True})
+    if spec.artifacts_claim is not None:
+        mounts.append({"name": "artifacts", "mountPath": "/artifacts"})
+    return mounts
+
+
+def _placement(pool: Identity, spec: TrainerPoolSpec) -> dict[str, Any]:
+    placement: dict[str, Any] = {}
+    tolerations = [plain_data(toleration) for toleration in spec.tolerations]
+    if spec.gpus:
+        tolerations.append({"key": spec.gpu_resource, "operator": "Exists", "effect": "NoSchedule"})
+    if tolerations:
+        placement["tolerations"] = tolerations
+    if spec.node_selector:
+        placement["nodeSelector"] = dict(spec.node_selector)
+    if spec.priority_class_name is not None:
+        placement["priorityClassName"] = spec.priority_class_name
+    if spec.spread_over_nodes:
+        placement["topologySpreadConstraints"] = [
+            {
+                "topologyKey": "kubernetes.io/hostname",
+                "maxSkew": 1,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"nasfleet.dev/pool": pool.name}},
+            }
+        ]
+    return placement
+
+
+def _probe(path: str, *, seconds: int, failures: int) -> dict[str, Any]:
+    return {"httpGet": {"path": path, "port": "metrics"}, "periodSeconds": seconds, "failureThreshold": failures}
