@@ -62,6 +62,13 @@ class Agent:
         self._connected = False
         self._log = log.bind(trainer=hello.trainer)
 
+    @property
+    def unready(self) -> str:
+        """Why no trial should be expected to reach it now; empty if one could. May be asked from any thread."""
+        if self._leases.draining:
+            return f"trainer {self._hello.trainer} is draining"
+        return "" if self._connected else f"trainer {self._hello.trainer} has no stream to the controller"
+
     async def run(self) -> None:
         """Work until drained.
 
@@ -117,11 +124,11 @@ class Agent:
     async def _serve(self) -> None:
         failures = 0
         while True:
-            self._connected = False
             code, details = await self._converse()
             if code in _REFUSALS:
                 raise RefusedError(f"the controller refuses trainer {self._hello.trainer}: {details}")
             failures = 1 if self._connected else failures + 1
+            self._connected = False
             seconds = backoff_seconds(failures, self._jitter)
             self._metrics.reconnects.inc()
             if failures == 1:  # and not again for every attempt while the controller is away

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasfleet.errors import InvalidInputError
+from nasfleet.names import PoolName
+
 LARGEST_PORT = 65535
 _PREFIX = "NASFLEET_"
 _DEVICES = ("auto", "cpu", "cuda")
@@ -19,16 +22,16 @@ class Config:
     Attributes:
         controller: HOST:PORT of the controller.
         name: what people call this trainer; with several agents each gets a number behind it.
-        pool: the pool that it belongs to; empty on one machine.
-        labels: what a search's trainerPoolSelector is matched with.
+        pool: the name of the pool that it belongs to; empty on one machine.
+        labels: what a search's trainerPoolSelector is matched with, unless the pool was declared with others.
         slots: children that one agent trains at once.
         agents: trainers in this process.
         threads: processor threads of one child.
         device: "auto", "cpu" or "cuda".
         data_dir: where data sets are.
         artifacts_dir: where trained weights go, unless the search says where.
-        metrics_host: where metrics are served.
-        metrics_port: where metrics are served; 0 for nowhere.
+        metrics_host: where metrics and probes are served.
+        metrics_port: where metrics and probes are served; 0 for nowhere.
         grace_seconds: how long children may go on after the trainer was told to leave.
         exit_with_parent: leave at once when standard input ends.
     """
@@ -83,7 +86,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "controller", None, "address of the controller", type=_address, metavar="HOST:PORT", required=address not in environment
     )
     add("name", platform.node(), "what people call this trainer", type=_text)
-    add("pool", "", "the pool that it belongs to")
+    add("pool", "", "the pool that it belongs to: namespaces/NAMESPACE/pools/POOL", type=_pool)
     parser.add_argument(
         "--label",
         action="append",
@@ -98,8 +101,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("device", "auto", "what to compute on", choices=_DEVICES)
     add("data-dir", None, "where data sets are", type=Path)
     add("artifacts", None, "where trained weights go, unless the search says where", type=Path)
-    add("metrics-host", "127.0.0.1", "where metrics are served")
-    add("metrics-port", "0", "where metrics are served; 0 for nowhere", type=_port)
+    add("metrics-host", "127.0.0.1", "where metrics, /livez and /readyz are served")
+    add("metrics-port", "0", "their port; 0 for nowhere", type=_port)
     add("grace", "30", "seconds that children may go on after the trainer was told to leave", type=_seconds)
     parser.add_argument("--exit-with-parent", action="store_true", help="leave at once when standard input ends")
     return parser
@@ -112,6 +115,15 @@ def _cores() -> int:
 def _text(given: str) -> str:
     if not given:
         raise argparse.ArgumentTypeError("is empty; give a name")
+    return given
+
+
+def _pool(given: str) -> str:
+    if given:
+        try:
+            PoolName.parse(given)
+        except InvalidInputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
     return given
 
 

@@ -16,6 +16,7 @@ from nasfleet_trainer.agent import Agent
 from nasfleet_trainer.config import Config
 from nasfleet_trainer.device import Device, find_device
 from nasfleet_trainer.metrics import Metrics
+from nasfleet_trainer.probes import Probes
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.slots import Slots
 
@@ -41,9 +42,9 @@ async def host(config: Config) -> None:
     """
     device = find_device(config.device)
     metrics = Metrics(REGISTRY)
-    _serve_metrics(config)
     async with grpc.aio.insecure_channel(config.controller, options=CHANNEL_OPTIONS) as channel:
         agents = _agents(config, device, channel, metrics)
+        _serve_metrics(config, Probes(agents, asyncio.get_running_loop()))
         _drain_on_signals(agents)
         if config.exit_with_parent:
             when_parent_is_gone(partial(_drain_all, agents, at_once=True))
@@ -73,18 +74,20 @@ def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: 
     return agents
 
 
-def _serve_metrics(config: Config) -> None:
+def _serve_metrics(config: Config, probes: Probes) -> None:
     if not config.metrics_port:
         return
     # They double the series and say what counters that begin at 0 say anyhow.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client gives it no types
     try:
-        start_http_server(config.metrics_port, config.metrics_host)
+        server, _ = start_http_server(config.metrics_port, config.metrics_host)
     except OSError as error:
         where = f"{config.metrics_host}:{config.metrics_port}"
         raise InvalidInputError(
             f"metrics cannot be served at {where}: {error.strerror}; give another --metrics-port"
         ) from error
+    if (metrics := server.get_app()) is not None:
+        server.set_app(probes.beside(metrics))
 
 
 def _drain_on_signals(agents: list[Agent]) -> None:

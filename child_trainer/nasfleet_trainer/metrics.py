@@ -28,7 +28,10 @@ class Metrics:
             "nasfleet_trainer_epoch_seconds", "Wall time of epochs, as tasks report it.", buckets=_SECONDS, registry=registry
         )
         outcomes = Counter(
-            "nasfleet_trainer_outcomes", "Attempts that ended, by what came of them.", ["kind"], registry=registry
+            "nasfleet_trainer_outcomes",
+            "Attempts that were begun and have ended, by what came of them.",
+            ["kind"],
+            registry=registry,
         )
         kinds = [(number, name.removeprefix("FAILURE_KIND_").lower()) for name, number in FailureKind.items() if number]
         self._failures = {number: outcomes.labels(kind) for number, kind in kinds}

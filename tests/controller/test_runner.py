@@ -108,4 +108,4 @@ async def test_whoever_waits_when_the_controller_stops_is_told(store: Store) -> 
     with pytest.raises(UnavailableError):
         await runner.submit(lambda: None)
     await asyncio.wait({held}, timeout=1)
-    assert held.done()
+    assert isinstance(held.exception(), UnavailableError)

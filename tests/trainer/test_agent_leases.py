@@ -133,6 +133,18 @@ def test_a_lease_that_was_taken_back_is_stopped_and_says_nothing_more() -> None:
     assert not request.progress
 
 
+def test_what_is_wanted_back_is_returned_if_it_waits_and_goes_on_if_it_has_begun() -> None:
+    held = leases()
+    assigned(held, 1, 2, 3)
+    said(held, 1.0)
+    assert held.hear(WorkResponse(wanted_back_fences=[1, 3, 99]), 1.0) == []
+    (returned,) = said(held, 1.0).outcomes
+    assert (returned.fence, returned.failure.kind) == (3, FAILURE_KIND_RETURNED)
+    assert sorted(held.held) == [1, 2, 3], "claimed until it is acknowledged"
+    held.hear(acknowledgement(returned), 1.0)
+    assert held.ended(1, MEASURED) == [Start(assign(2))]
+
+
 def test_draining_hands_back_what_waits_now_and_what_runs_at_the_end_of_the_grace() -> None:
     held = leases()
     assigned(held, 1, 2)
@@ -222,6 +234,13 @@ class Fleet(RuleBasedStateMachine):
         fence = data.draw(st.sampled_from(sorted(self.owed)))
         self.owed.remove(fence)
         self.act(self.held.hear(WorkResponse(stopped_fences=[fence]), self.now))
+
+    @precondition(lambda self: self.owed)
+    @rule(data=st.data())
+    def want_back(self, data: st.DataObject) -> None:
+        """Ask for a lease: nothing that has begun is given up."""
+        fence = data.draw(st.sampled_from(sorted(self.owed)))
+        assert self.held.hear(WorkResponse(wanted_back_fences=[fence]), self.now) == []
 
     @rule(seconds=st.floats(0, 3))
     def speak(self, seconds: float) -> None:

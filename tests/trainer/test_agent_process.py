@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,13 @@ async def program(*flags: str) -> AsyncIterator[asyncio.subprocess.Process]:
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def exit_code(process: asyncio.subprocess.Process) -> int:
@@ -78,9 +86,7 @@ async def test_with_its_parent_gone_a_trainer_hands_back_and_leaves() -> None:
 
 
 async def test_several_agents_have_numbered_names_and_common_metrics() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     flags = ("--agents", "3", "--slots", "2", "--name", "box", "--label", "gpu=none", "--metrics-port", str(port))
     async with ScriptedController() as controller, program("--controller", controller.address, *flags):
         streams = [await controller.stream() for _ in range(3)]
@@ -93,6 +99,62 @@ async def test_several_agents_have_numbered_names_and_common_metrics() -> None:
             await stream.outcome()
         page = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
         assert 'nasfleet_trainer_outcomes_total{kind="measured"} 3.0' in page
+
+
+def answer(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as page:
+            return page.status, page.read().decode().strip()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode().strip()
+
+
+async def test_probes_say_whether_it_lives_and_whether_work_can_reach_it() -> None:
+    port = free_port()
+    flags = ("--name", "t", "--metrics-host", "0.0.0.0", "--metrics-port", str(port), "--grace", "600")
+
+    async def probe(path: str) -> tuple[int, str]:
+        return await asyncio.to_thread(answer, port, path)
+
+    async def becomes(path: str, expected: tuple[int, str]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                if await probe(path) == expected:
+                    return
+                await asyncio.sleep(0.01)
+
+    async with ScriptedController() as controller, program("--controller", controller.address, *flags) as process:
+        stream = await controller.stream()
+        await becomes("/readyz", (200, "ok"))
+        assert await probe("/livez") == (200, "ok")
+        await controller.stop()
+        await becomes("/readyz", (503, "trainer t has no stream to the controller"))
+        assert await probe("/livez") == (200, "ok")
+        await controller.start(controller.address)
+        stream = await controller.stream()
+        await becomes("/readyz", (200, "ok"))
+        stream.say(searches=[announce(Synthetic(epoch_seconds=3600))], assignments=[assign(1)])
+        while not any(request.started_fences for request in stream.requests):
+            await stream.request()
+        process.terminate()
+        await becomes("/readyz", (503, "trainer t is draining"))
+        assert await probe("/livez") == (200, "ok")
+
+
+async def test_sigterm_hands_back_what_does_not_end_within_the_grace_and_exits_with_0() -> None:
+    async with ScriptedController() as controller, program("--controller", controller.address, "--grace", "0.2") as process:
+        stream = await controller.stream()
+        stream.say(searches=[announce(Synthetic(epoch_seconds=3600))], assignments=[assign(1), assign(2)])
+        while not any(request.started_fences for request in stream.requests):
+            await stream.request()
+        process.terminate()
+        outcomes = [await stream.outcome(), await stream.outcome()]
+        assert {(outcome.fence, outcome.failure.kind) for outcome in outcomes} == {
+            (1, FAILURE_KIND_RETURNED),
+            (2, FAILURE_KIND_RETURNED),
+        }
+        stream.acknowledge(*outcomes)
+        assert await exit_code(process) == 0
 
 
 async def test_a_refused_trainer_exits_with_2_and_says_why() -> None:
@@ -135,6 +197,7 @@ def test_an_agent_with_inline_tasks_loads_no_torch() -> None:
         (["--controller", "h:1", "--agents", "many"], "'many' is no count"),
         (["--controller", "h:1", "--label", "gpu"], "'gpu' is no label"),
         (["--controller", "h:1", "--metrics-port", "99999"], "'99999' is no port"),
+        (["--controller", "h:1", "--pool", "gpu"], "'gpu' is no name of the form namespaces/{namespace}/pools/{pool}"),
         (["--controller", "h:1", "--grace", "nan"], "'nan' is no time"),
         (["--controller", "h:1", "--device", "tpu"], "'tpu'"),
         (["--controller", "h:1", "--speed", "9"], "--speed"),
