@@ -30,8 +30,14 @@ proto: $(INSTALLED)  ## Write the generated parts of the contract anew
 	$(BIN)/python -m grpc_tools.protoc --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
 	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc -Iproto --python_out=proto --grpc_python_out=proto \
 	  --mypy_out=quiet:proto --mypy_grpc_out=quiet:proto $(sort $(PROTOS) proto/nasfleet/v1/catalogue.proto)
-	$(BIN)/python -m nasfleet.catalogue.reference > docs/reference/search.md.part
-	mv docs/reference/search.md.part docs/reference/search.md
+	for resource in architecturesearches trainerpools; do \
+	  $(BIN)/python -m nasfleet.catalogue.custom_resources $$resource > operator/manifests/crds/$$resource.part && \
+	  mv operator/manifests/crds/$$resource.part operator/manifests/crds/$$resource.yaml || exit 1; \
+	done
+	for page in search trainer-pool; do \
+	  $(BIN)/python -m nasfleet.catalogue.reference $$page > docs/reference/$$page.part && \
+	  mv docs/reference/$$page.part docs/reference/$$page.md || exit 1; \
+	done
 	$(BIN)/python -m nasfleet_cli.reference > docs/reference/cli.md.part
 	mv docs/reference/cli.md.part docs/reference/cli.md
 

@@ -1,8 +1,9 @@
 """Blocks as structural OpenAPI v3 schemas for the Kubernetes API server, with CEL for what schemas cannot say.
 
 The API server fills the defaults in, refuses what is out of bounds or does not go together, and keeps what is frozen as it was
-created. What it cannot see is left to `Reader`, which the operator calls on what was stored: entries of a list without a type
-of their own that are equal though spelled differently, and numbers in free maps that floating point does not hold exactly.
+created. What it cannot see is left to `Reader`, which the operator calls on what was stored: options that are null or equal
+though spelled differently (`1` and `true`), and numbers in free maps that floating point does not hold exactly. What stands
+there as null it takes for absent.
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,6 @@ Schema = dict[str, Any]
 FROZEN = "may not change after the start of a search: undo that, or give the search another metadata.name"
 _PRINTABLE = r"^[\pL\pM\pN\pP\pS ]*$"
 """What `str.isprintable` admits."""
-_LARGEST_PLAIN_INTEGER = 2**31 - 1
 _LARGEST_EXACT_BOUND = 2**53
 _OF_KIND: dict[Kind, Schema] = {
     Kind.TRUTH: {"type": "boolean"},
@@ -101,10 +101,9 @@ def _scalar(field: Field) -> Schema:
         case Kind.ENUM:
             return {"type": "string", "enum": [member.value for member in field.classes[0]]}
         case Kind.INTEGER:
-            wide = field.about.maximum is None or field.about.maximum > _LARGEST_PLAIN_INTEGER
-            return {"type": "integer", "format": "int64" if wide else "int32"} | _bounds(field)
+            return {"type": "integer"} | ({"format": "int64"} if field.is_wide else {}) | _bounds(field)
         case Kind.NUMBER:
-            return {"type": "number", "format": "double"} | _bounds(field)
+            return {"type": "number"} | _bounds(field)
         case Kind.LABELS | Kind.FREE:
             return _OF_KIND[field.kind] | _lengths(field.about.min_length, field.about.max_length, "Properties")
         case _:

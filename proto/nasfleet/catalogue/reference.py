@@ -1,4 +1,4 @@
-"""Prints the reference page of the search document: every field of the catalogue, in the order of a document."""
+"""Prints a reference page, of `search` or `trainer-pool`: every field of the catalogue, in the order of a document."""
 
 import sys
 from collections.abc import Iterator
@@ -6,14 +6,16 @@ from typing import Any
 
 from nasfleet.catalogue.checking import expectation
 from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
+from nasfleet.catalogue.pool import TrainerPool
 from nasfleet.catalogue.search import ArchitectureSearch
+from nasfleet.catalogue.status import PoolStatus
 from nasfleet.catalogue.unserved import UNSERVED
 from nasfleet.catalogue.wording import default_in_words
 
-_INTRODUCTION = """\
+_SEARCH = """\
 # The search document
 
-<!-- Written by `python -m nasfleet.catalogue.reference` from the catalogue of parameters; do not edit. -->
+<!-- Written by `python -m nasfleet.catalogue.reference search` from the catalogue of parameters; do not edit. -->
 
 A search is one YAML or JSON document. The smallest one says what is searched, how, on which task, and for how long:
 
@@ -36,11 +38,35 @@ is ignored. Numbers are numbers: `6e-4` is one. What YAML readers differ on has 
 
 "Live" marks what may change while the search runs: apply the changed document, or give it to `nasfleet run` again.
 """
+_POOL = """\
+# The trainer pool
+
+<!-- Written by `python -m nasfleet.catalogue.reference trainer-pool` from the catalogue of parameters; do not edit. -->
+
+A trainer pool is a resource of Kubernetes: trainers of one kind, which the operator keeps running. The smallest one is a
+trainer with a GPU:
+
+```yaml
+apiVersion: nasfleet.dev/v1alpha1
+kind: TrainerPool
+metadata: {name: gpu, labels: {gpu: h200}}
+spec: {}
+```
+
+`kubectl scale tp/gpu --replicas=400` says how many; `replicas` stays out of the file, so that applying it again does not undo
+that. All fields may change at any time. What is unknown, out of bounds or does not go together is refused by the API server,
+with its path and what to write instead, if kubectl asks for strict validation, as it does by default.
+
+Searches in the same namespace select a pool by its labels, with `trainerPoolSelector`; those without a selector use every pool
+there.
+"""
 
 
-def page() -> str:
-    """Return the text of the page, in Markdown."""
-    return "\n".join([_INTRODUCTION, *_block_lines(ArchitectureSearch, ""), *_unserved_lines()])
+def page(name: str) -> str:
+    """Return the text of a page, in Markdown."""
+    if name == "search":
+        return "\n".join([_SEARCH, *_block_lines(ArchitectureSearch, ""), *_unserved_lines()])
+    return "\n".join([_POOL, *_block_lines(TrainerPool, ""), *_block_lines(PoolStatus, "status")])
 
 
 def _block_lines(block: type[Any], path: str, *, live: bool = False) -> Iterator[str]:
@@ -94,7 +120,7 @@ def _default(field: Field) -> str:
         return "required"
     if default := default_in_words(field):
         return f"`{default}`"
-    return "none" if field.default is None else "see below" if field.kind is Kind.BLOCK else "empty"
+    return "none" if field.default is None else "see below" if field.kind is Kind.BLOCK and not field.repeated else "empty"
 
 
 def _unserved_lines() -> Iterator[str]:
@@ -115,4 +141,4 @@ def _anchor(heading: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(page(sys.argv[1]))

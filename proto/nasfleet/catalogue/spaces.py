@@ -130,11 +130,12 @@ class SearchSpaceSection(Block):
             path="growth.maxLayers",
         ),
         Rule(
+            # One is put beside the choices so that an empty list, which has been refused already, has a greatest element.
             holds="!has(self.convChain) || [has(self.growth) ? self.growth.maxLayers : self.convChain.layers].all(layers, "
-            "self.convChain.filterHeights.max() * self.convChain.filterWidths.max() * self.convChain.filterCounts.max() * "
-            "(3 + self.convChain.filterCounts.max() * "
+            "(self.convChain.filterHeights + [1]).max() * (self.convChain.filterWidths + [1]).max() * "
+            "(self.convChain.filterCounts + [1]).max() * (3 + (self.convChain.filterCounts + [1]).max() * "
             "(self.convChain.skipConnections ? layers * (layers - 1) / 2 : layers - 1)) + "
-            f"2 * self.convChain.filterCounts.max() * layers <= {MAX_PARAMETERS})",
+            f"2 * (self.convChain.filterCounts + [1]).max() * layers <= {MAX_PARAMETERS})",
             message=f"has networks of more than {MAX_PARAMETERS:,} parameters: "
             "give fewer layers, smaller filters or fewer of them",
             path="convChain",
