@@ -82,7 +82,10 @@ class BestTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchView:
-    """A search as the controller has it; the message says why it is in its state or what it waits for."""
+    """A search as the controller has it; the message says why it is in its state or what it waits for.
+
+    `trials_per_second` counts those that settled within the last minute.
+    """
 
     uid: str
     spec: SearchSpec
@@ -91,5 +94,6 @@ class SearchView:
     counts: TrialCounts = TrialCounts()
     best: BestTrial | None = None
     trainer_seconds: float = 0.0
+    trials_per_second: float = 0.0
     created_at: float
     ended_at: float | None = None
