@@ -1,0 +1,90 @@
+"""One call to the API server: paced, with a deadline, counted, its failure translated into an error that says what to do."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+
+from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet_operator.kinds import Kind
+from nasfleet_operator.pacing import Pace
+
+_METHODS = {"list": "GET", "get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+_ERRORS: dict[int, type[NasfleetError]] = {
+    HTTPStatus.BAD_REQUEST: InvalidInputError,
+    HTTPStatus.FORBIDDEN: InvalidInputError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.CONFLICT: ConflictError,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: InvalidInputError,
+    HTTPStatus.UNPROCESSABLE_ENTITY: InvalidInputError,
+    HTTPStatus.TOO_MANY_REQUESTS: UnavailableError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServer:
+    """Where calls go.
+
+    Attributes:
+        client: knows the address and how to say who we are.
+        pace: how often calls may be made.
+        timeout: for each call, in seconds.
+        on_call: told the verb, the resource and the HTTP status of each call; 0 if there was no answer.
+    """
+
+    client: ApiClient
+    pace: Pace
+    timeout: float
+    on_call: Callable[[str, str, int], None]
+
+    async def call(
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content: str = "application/json",
+    ) -> dict[str, Any]:
+        """Return the answer, or raise InvalidInputError, NotFoundError, ConflictError or UnavailableError."""
+        await asyncio.sleep(self.pace.reserve(time.monotonic()))
+        subresource = path.partition(f"/{kind.plural}/")[2].partition("/")[2]
+        resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
+        status = 0
+        try:
+            status, text = await self._send(verb, path + (f"?{urlencode(query)}" if query else ""), body, content)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            said = str(error) or type(error).__name__
+            raise UnavailableError(f"the API server does not answer {verb} {resource}: {said}") from error
+        finally:
+            self.on_call(verb, resource, status)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise _error(status, text, f"{verb} {path}")
+        return dict(json.loads(text))
+
+    async def _send(self, verb: str, path: str, body: Mapping[str, Any] | None, content: str) -> tuple[int, bytes]:
+        client = self.client
+        headers = {**client.default_headers, "Accept": "application/json", "Content-Type": content}
+        await client.update_params_for_auth(headers, [], ["BearerToken"], path, _METHODS[verb], body)
+        url = client.configuration.host + path
+        timeout = aiohttp.ClientTimeout(total=self.timeout)
+        answer = await client.call_api(_METHODS[verb], url, headers, body, None, timeout)
+        return answer.status, await answer.read()  # type: ignore[no-untyped-call]  # the client gives it no types
+
+
+def _error(status: int, text: bytes, what: str) -> NasfleetError:
+    """Return the error that an answer of the API server stands for, with its message."""
+    try:
+        message = json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = text.decode(errors="replace")[:500]
+    kind = _ERRORS.get(status, UnavailableError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else NasfleetError)
+    return kind(message if kind is InvalidInputError else f"{what}: {status}: {message}")

@@ -1,0 +1,176 @@
+"""The Kubernetes API as the operator uses it: few calls, each with a deadline, errors translated once."""
+
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from nasfleet.errors import ConflictError, NotFoundError
+from nasfleet_operator.api_server import ApiServer
+from nasfleet_operator.kinds import EVENTS, PODS, POOLS, Kind, kind_of, kind_of_identity
+from nasfleet_operator.kubernetes_objects import DELETION_COST, FINALIZER
+from nasfleet_operator.plan import Announce, Identity
+
+FIELD_MANAGER = "nasfleet-operator"
+PAGE = 500
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, and of which moment the whole list is: larger is later."""
+
+    items: tuple[Raw, ...]
+    version: int
+
+
+class Cluster(Protocol):
+    """What the operator asks of the API server.
+
+    Every method raises InvalidInputError with the API server's message if that refuses, ConflictError if the object has
+    changed meanwhile, NotFoundError if its place is not there, UnavailableError if there is no answer. What writes returns the
+    object as it is then, or None if it is gone, which is no error.
+    """
+
+    def list(self, kind: Kind) -> AsyncIterator[Page]:
+        """Yield all objects of a kind, page after page."""
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Raw | None:
+        """Return an object; None if there is none."""
+
+    async def apply(self, manifest: Raw) -> Raw:
+        """Apply on the server's side, by force on the fields that the manifest has."""
+
+    async def delete(self, target: Identity) -> None:
+        """Delete this very object."""
+
+    async def write_status(self, target: Identity, status: Raw) -> Raw | None:
+        """Make the status be this."""
+
+    async def set_replicas(self, namespace: str, pool: str, replicas: int) -> None:
+        """Write a pool's size by its scale subresource."""
+
+    async def set_deletion_cost(self, namespace: str, pod: str, cost: int) -> Raw | None:
+        """Say how dear a pod is."""
+
+    async def set_finalizer(self, target: Identity, *, present: bool) -> Raw | None:
+        """Put our finalizer on an object or take it off."""
+
+    async def announce(self, event: Announce) -> None:
+        """Make an event, unless there is one of that name."""
+
+
+class KubernetesCluster:
+    """The Cluster that is behind an API server; namespaces may be few, or None for all."""
+
+    def __init__(self, server: ApiServer, namespaces: tuple[str | None, ...]) -> None:
+        self._server = server
+        self._namespaces = namespaces
+
+    async def list(self, kind: Kind) -> AsyncIterator[Page]:
+        """Yield all objects of a kind, page after page."""
+        for namespace in self._namespaces:
+            query = {"limit": str(PAGE), "labelSelector": kind.selector}
+            while True:
+                answer = await self._server.call("list", kind, kind.path(namespace), query=query)
+                about = answer["metadata"]
+                # Items of a list do not say what they are.
+                items = tuple({"apiVersion": kind.api_version, "kind": kind.name, **item} for item in answer["items"])
+                yield Page(items, int(about["resourceVersion"]))
+                if not about.get("continue"):
+                    break
+                query["continue"] = about["continue"]
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Raw | None:
+        """Return an object; None if there is none."""
+        return await self._if_there(self._server.call("get", kind, kind.path(namespace, name)))
+
+    async def apply(self, manifest: Raw) -> Raw:
+        """Apply on the server's side, by force on the fields that the manifest has."""
+        kind = kind_of(manifest["apiVersion"], manifest["kind"])
+        about = manifest["metadata"]
+        return await self._apply(kind, kind.path(about["namespace"], about["name"]), manifest)
+
+    async def delete(self, target: Identity) -> None:
+        """Delete this very object."""
+        kind = kind_of_identity(target)
+        body = {"preconditions": {"uid": target.uid}, "propagationPolicy": "Background"}
+        try:
+            await self._if_there(self._server.call("delete", kind, kind.path(target.namespace, target.name), body=body))
+        except ConflictError:
+            return  # another object has its name: this one is gone
+
+    async def write_status(self, target: Identity, status: Raw) -> Raw | None:
+        """Make the status be this."""
+        kind = kind_of_identity(target)
+        about = {"namespace": target.namespace, "name": target.name, "uid": target.uid}
+        manifest = {"apiVersion": target.api_version, "kind": target.kind, "metadata": about, "status": status}
+        # The operator alone writes the status, so that nothing is lost by force; the uid makes it this very object's.
+        return await self._if_there(self._apply(kind, kind.path(target.namespace, target.name, "status"), manifest))
+
+    async def set_replicas(self, namespace: str, pool: str, replicas: int) -> None:
+        """Write a pool's size by its scale subresource."""
+        await self._if_there(self._merge(POOLS, POOLS.path(namespace, pool, "scale"), {"spec": {"replicas": replicas}}))
+
+    async def set_deletion_cost(self, namespace: str, pod: str, cost: int) -> Raw | None:
+        """Say how dear a pod is."""
+        patch = {"metadata": {"annotations": {DELETION_COST: str(cost)}}}
+        return await self._if_there(self._merge(PODS, PODS.path(namespace, pod), patch))
+
+    async def set_finalizer(self, target: Identity, *, present: bool) -> Raw | None:
+        """Put our finalizer on an object or take it off."""
+        kind = kind_of_identity(target)
+        found = await self.get(kind, target.namespace, target.name)
+        if found is None or found["metadata"]["uid"] != target.uid:
+            return None
+        about = found["metadata"]
+        others = [finalizer for finalizer in about.get("finalizers", ()) if finalizer != FINALIZER]
+        # The version makes it a conflict if somebody else has changed the list meanwhile.
+        finalizers = [*others, FINALIZER] if present else others
+        patch = {"metadata": {"resourceVersion": about["resourceVersion"], "finalizers": finalizers}}
+        return await self._if_there(self._merge(kind, kind.path(target.namespace, target.name), patch))
+
+    async def announce(self, event: Announce) -> None:
+        """Make an event, unless there is one of that name."""
+        try:
+            await self._server.call("create", EVENTS, EVENTS.path(event.regarding.namespace), body=_event(event))
+        except ConflictError:
+            return  # an earlier pass made it
+
+    async def _apply(self, kind: Kind, path: str, manifest: Raw) -> Raw:
+        query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
+        return await self._server.call("patch", kind, path, query=query, body=manifest, content="application/apply-patch+yaml")
+
+    async def _merge(self, kind: Kind, path: str, patch: Raw) -> Raw:
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        return await self._server.call("patch", kind, path, query=query, body=patch, content="application/merge-patch+json")
+
+    @staticmethod
+    async def _if_there(call: Awaitable[Raw]) -> Raw | None:
+        try:
+            return await call
+        except NotFoundError:
+            return None
+
+
+def _event(event: Announce) -> dict[str, Any]:
+    about = event.regarding
+    return {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.name,
+        "metadata": {"name": event.name, "namespace": about.namespace},
+        "eventTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "type": event.kind.value,
+        "reason": event.reason,
+        "note": event.message[:1024],
+        "action": "Reconcile",
+        "reportingController": f"nasfleet.dev/{FIELD_MANAGER}",
+        "reportingInstance": FIELD_MANAGER,
+        "regarding": {
+            "apiVersion": about.api_version,
+            "kind": about.kind,
+            "namespace": about.namespace,
+            "name": about.name,
+            "uid": about.uid,
+        },
+    }

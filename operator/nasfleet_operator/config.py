@@ -1,0 +1,142 @@
+"""What the operator program is told when it starts; the environment is read here and nowhere else."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from nasfleet.errors import InvalidInputError
+from nasfleet_operator.settings import Settings
+
+LARGEST_PORT = 65535
+LARGEST_WORKERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port to listen on."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Self | None:
+        """Return the parts of HOST:PORT, None of nothing, or raise InvalidInputError that names the option."""
+        host, colon, port = text.rpartition(":")
+        if not text:
+            return None
+        if not colon or not host or not port.isdigit() or not 0 < int(port) <= LARGEST_PORT:
+            raise InvalidInputError(f"{option} is {text!r}: give HOST:PORT, for example 0.0.0.0:9466, or nothing")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorConfig:
+    """Settings of the operator program.
+
+    Attributes:
+        settings: what plans depend on.
+        controller: HOST:PORT of the controller, as the operator reaches it.
+        controller_timeout: for each call to it, in seconds.
+        namespaces: those that are watched; none for all.
+        kubeconfig: a file that says where the API server is; empty for the service account of the pod.
+        context: a context of that file; empty for its current one.
+        resync_seconds: everything is listed anew this often, since a watch that breaks may miss what goes.
+        poll_seconds: how often the controller is asked what has changed.
+        workers: passes at once, over different resources.
+        api_calls_per_second: to the API server, in the long run; twice as many at once.
+        api_timeout: for each call to it, in seconds.
+        metrics: where Prometheus scrapes; None for nowhere.
+        liveness: where /healthz is served; None for nowhere.
+        exit_with_parent: stop when standard input ends, so that nothing is left behind if the parent is killed.
+    """
+
+    settings: Settings
+    controller: str
+    controller_timeout: float = 5.0
+    namespaces: tuple[str, ...]
+    kubeconfig: str
+    context: str
+    resync_seconds: float
+    poll_seconds: float
+    workers: int
+    api_calls_per_second: float
+    api_timeout: float = 30.0
+    metrics: Address | None
+    liveness: Address | None
+    exit_with_parent: bool
+
+    @classmethod
+    def read(cls, arguments: Sequence[str], environment: Mapping[str, str]) -> Self:
+        """Return the settings of a command line; options win over NASFLEET_OPERATOR_... variables, these over defaults.
+
+        Raises:
+            InvalidInputError: that names the option and the value that is wrong.
+        """
+        chosen = _parser(environment).parse_args(arguments)
+        for required in ("controller", "trainer_image"):
+            if not getattr(chosen, required):
+                raise InvalidInputError(f"--{required.replace('_', '-')} is not given")
+        settings = Settings(
+            controller=chosen.trainer_controller or chosen.controller,
+            trainer_image=chosen.trainer_image,
+            service_account=chosen.trainer_service_account,
+            forget_after_seconds=_number("--forget-after-seconds", chosen.forget_after_seconds, 0, 86_400),
+        )
+        return cls(
+            settings=settings,
+            controller=chosen.controller,
+            namespaces=tuple(name for name in chosen.namespaces.split(",") if name),
+            kubeconfig=chosen.kubeconfig,
+            context=chosen.context,
+            resync_seconds=_number("--resync-seconds", chosen.resync_seconds, 1, 86_400),
+            poll_seconds=_number("--poll-seconds", chosen.poll_seconds, 0.1, 3_600),
+            workers=int(_number("--workers", chosen.workers, 1, LARGEST_WORKERS)),
+            api_calls_per_second=_number("--api-calls-per-second", chosen.api_calls_per_second, 1, 10_000),
+            metrics=Address.parse(chosen.metrics, "--metrics"),
+            liveness=Address.parse(chosen.liveness, "--liveness"),
+            exit_with_parent=chosen.exit_with_parent,
+        )
+
+
+def _number(option: str, text: str, least: float, most: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise InvalidInputError(f"{option} is {text!r}: give a number from {least:g} to {most:g}")
+    return value
+
+
+def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nasfleet operator",
+        description="Run the searches and the trainer pools that are declared in a Kubernetes cluster.",
+    )
+
+    def option(name: str, default: str, text: str) -> None:
+        variable = "NASFLEET_OPERATOR_" + name.upper().replace("-", "_")
+        parser.add_argument(
+            f"--{name}", default=environment.get(variable, default), help=f"{text} [{variable}; {default or 'none'}]"
+        )
+
+    option("controller", "", "HOST:PORT of the controller, as the operator reaches it; required")
+    option("trainer-controller", "", "HOST:PORT of the controller, as trainers reach it, if that differs")
+    option("trainer-image", "", "image of the trainers of pools that name none; required")
+    option("trainer-service-account", "nasfleet-trainer", "service account of the trainers of pools that name none")
+    option("namespaces", "", "namespaces to watch, with commas between them; none for all")
+    option("kubeconfig", "", "file that says where the API server is; none for the service account of the pod")
+    option("context", "", "context of that file; none for its current one")
+    option("resync-seconds", "600", "how often everything is listed anew")
+    option("poll-seconds", "2", "how often the controller is asked what has changed")
+    option("forget-after-seconds", "60", "a deleted search waits this long for a controller that does not answer")
+    option("workers", "4", "resources that are worked on at once")
+    option("api-calls-per-second", "100", "calls to the API server in the long run, twice as many at once")
+    option("metrics", "127.0.0.1:9466", "HOST:PORT of the Prometheus metrics; empty for none")
+    option("liveness", "127.0.0.1:9467", "HOST:PORT of /healthz; empty for none")
+    parser.add_argument("--exit-with-parent", action="store_true", help="stop when standard input ends")
+    return parser

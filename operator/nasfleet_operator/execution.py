@@ -1,0 +1,99 @@
+"""A plan carried out: each effect in its order, what the API server answers put into the cache at once."""
+
+from typing import assert_never
+
+import structlog
+
+from nasfleet.errors import InvalidInputError
+from nasfleet_operator.cache import Cache, Raw
+from nasfleet_operator.cluster import Cluster
+from nasfleet_operator.controller import Controller
+from nasfleet_operator.kinds import PODS, Kind, kind_of, kind_of_identity
+from nasfleet_operator.plan import (
+    Announce,
+    ApplyObject,
+    DeclarePool,
+    DeclareSearch,
+    DeleteObject,
+    Effect,
+    ForgetSearch,
+    Plan,
+    SetDeletionCost,
+    SetFinalizer,
+    SetReplicas,
+    WriteStatus,
+)
+
+log = structlog.get_logger()
+
+
+class RefusedError(InvalidInputError):
+    """The API server does not take what a pool is made of: tell its owner. The message is the API server's."""
+
+
+class Executor:
+    """Carries out plans, one effect after the other; an error leaves the rest to the next plan."""
+
+    def __init__(self, cluster: Cluster, controller: Controller, cache: Cache) -> None:
+        self._cluster = cluster
+        self._controller = controller
+        self._cache = cache
+
+    async def carry_out(self, plan: Plan) -> None:
+        """Have every effect of a plan.
+
+        Raises:
+            RefusedError: if the API server refuses an object.
+            NasfleetError: if anything else goes wrong.
+        """
+        for effect in plan.effects:
+            await self._have(effect)
+
+    async def _have(self, effect: Effect) -> None:
+        match effect:
+            case DeclarePool():
+                await self._controller.declare_pool(effect)
+            case DeclareSearch():
+                await self._controller.declare_search(effect)
+            case ForgetSearch():
+                await self._controller.forget_search(effect.name)
+            case Announce():
+                await self._announce(effect)
+            case _:
+                await self._write(effect)
+
+    async def _write(
+        self, effect: ApplyObject | DeleteObject | SetDeletionCost | SetReplicas | SetFinalizer | WriteStatus
+    ) -> None:
+        cluster = self._cluster
+        match effect:
+            case ApplyObject(manifest):
+                self._learn(kind_of(manifest["apiVersion"], manifest["kind"]), await self._apply(manifest))
+            case DeleteObject(target):
+                await cluster.delete(target)
+            case SetDeletionCost(namespace, pod, cost):
+                self._learn(PODS, await cluster.set_deletion_cost(namespace, pod, cost))
+            case SetReplicas(namespace, pool, replicas):
+                await cluster.set_replicas(namespace, pool, replicas)
+            case SetFinalizer(target, present):
+                self._learn(kind_of_identity(target), await cluster.set_finalizer(target, present=present))
+            case WriteStatus(target, status):
+                self._learn(kind_of_identity(target), await cluster.write_status(target, status))
+            case _:
+                assert_never(effect)
+
+    async def _apply(self, manifest: Raw) -> Raw:
+        try:
+            return await self._cluster.apply(manifest)
+        except InvalidInputError as error:
+            raise RefusedError(str(error)) from error
+
+    async def _announce(self, effect: Announce) -> None:
+        try:
+            await self._cluster.announce(effect)
+        except InvalidInputError as error:  # as in a namespace that is going: what it tells of is in the status
+            log.warning("event_refused", event_name=effect.name, reason=effect.reason, error=str(error))
+
+    def _learn(self, kind: Kind, answer: Raw | None) -> None:
+        if answer is not None:
+            self._cache.take(kind, answer)

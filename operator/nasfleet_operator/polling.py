@@ -1,0 +1,83 @@
+"""The controller's view, looked at every other second: what has changed since is a reason for a pass."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import structlog
+
+from nasfleet.errors import UnavailableError
+from nasfleet.names import PoolName, SearchName
+from nasfleet_operator.cache import Key
+from nasfleet_operator.controller import Controller, ControllerView
+from nasfleet_operator.kinds import POOLS, SEARCHES
+from nasfleet_operator.views import FleetView, SearchView
+
+log = structlog.get_logger()
+
+
+class Polled:
+    """What was seen last; `view` is None while the controller does not answer."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self.view: ControllerView | None = None
+
+    async def look(self) -> frozenset[Key] | None:
+        """Look anew; return whom the news concern, None for all since the controller went or came."""
+        before = self.view
+        try:
+            self.view = await self._controller.look()
+        except UnavailableError as error:
+            if before is not None:
+                log.warning("controller_unavailable", error=str(error))
+            self.view = None
+        if before is None or self.view is None:
+            return frozenset() if before is self.view else None
+        return frozenset(_changed(before, self.view))
+
+    def search(self, key: Key) -> SearchView | None:
+        """Return a search as it was seen last."""
+        return None if self.view is None else self.view.searches.get(SearchName(key.namespace, key.name))
+
+    def fleet(self, key: Key) -> FleetView | None:
+        """Return a pool and its trainers as they were seen last; None while the controller does not answer."""
+        return None if self.view is None else self.view.fleets.get(PoolName(key.namespace, key.name), FleetView())
+
+    async def look_at(self, key: Key) -> None:
+        """Look at one search or pool anew, since something was just declared about it."""
+        if self.view is None:
+            return
+        if key.kind is POOLS:
+            pool = PoolName(key.namespace, key.name)
+            self.view = replace(self.view, fleets={**self.view.fleets, pool: await self._controller.fleet(pool)})
+            return
+        name = SearchName(key.namespace, key.name)
+        found = await self._controller.search(name)
+        others = {other: view for other, view in self.view.searches.items() if other != name}
+        self.view = replace(self.view, searches=others if found is None else {**others, name: found})
+
+
+async def poll(polled: Polled, every: float, add: Callable[[Key], None], all_keys: Callable[[], frozenset[Key]]) -> None:
+    """Look every so many seconds, for ever."""
+    while True:
+        await asyncio.sleep(every)
+        concerned = await polled.look()
+        for key in all_keys() if concerned is None else concerned:
+            add(key)
+
+
+def _changed(before: ControllerView, after: ControllerView) -> Iterator[Key]:
+    for name in before.searches.keys() | after.searches.keys():
+        if before.searches.get(name) != after.searches.get(name):
+            yield Key(SEARCHES, name.namespace, name.search_id)
+    for pool in before.fleets.keys() | after.fleets.keys():
+        if _without_times(before.fleets.get(pool)) != _without_times(after.fleets.get(pool)):
+            yield Key(POOLS, pool.namespace, pool.pool_id)
+
+
+def _without_times(fleet: FleetView | None) -> FleetView | None:
+    """Return a fleet without what changes with time alone; plans say themselves when they want to look again."""
+    if fleet is None:
+        return None
+    return replace(fleet, trainers=tuple(replace(trainer, idle_seconds=None) for trainer in fleet.trainers))

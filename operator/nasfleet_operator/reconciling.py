@@ -1,0 +1,136 @@
+"""One pass over one resource: observe, plan, carry out. It depends on no other pass having run."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nasfleet.names import SearchName
+from nasfleet_operator.cache import Cache, Key
+from nasfleet_operator.cluster import Cluster
+from nasfleet_operator.controller import Controller
+from nasfleet_operator.deployment import object_name
+from nasfleet_operator.execution import Executor, RefusedError
+from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
+from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource, Unreadable
+from nasfleet_operator.plan import Announce, DeclarePool, DeclareSearch, ForgetSearch, WriteStatus
+from nasfleet_operator.polling import Polled
+from nasfleet_operator.pool_planning import plan_pool
+from nasfleet_operator.search_planning import plan_search
+from nasfleet_operator.settings import Settings
+from nasfleet_operator.views import SearchView
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    generation: int
+    message: str
+    at: float
+
+    def holds(self, generation: int, now: float, settings: Settings) -> bool:
+        """Return whether it is still to be told of rather than tried again."""
+        return generation == self.generation and now < self.at + settings.retry_seconds
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of a resource from pass to pass; losing it costs a call or two."""
+
+    uid: str
+    announced: dict[str, float] = field(default_factory=dict)
+    refusal: _Refusal | None = None
+
+
+class Reconciler:
+    """Makes passes. The clock is in Unix seconds."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        controller: Controller,
+        cache: Cache,
+        polled: Polled,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._cluster = cluster
+        self._controller = controller
+        self._cache = cache
+        self._polled = polled
+        self._settings = settings
+        self._clock = clock
+        self._executor = Executor(cluster, controller, cache)
+        self._memories: dict[Key, _Memory] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Make one pass; return after how many seconds to look again though nothing happens.
+
+        Raises:
+            NasfleetError: if something that the plan needs did not work; the next pass takes up what is missing.
+        """
+        resource = self._cache.pool(key) if key.kind is POOLS else self._cache.search(key)
+        if resource is None:
+            self._memories.pop(key, None)
+            return None
+        memory = self._remember(key, resource.identity.uid)
+        try:
+            return await self._pass(key, memory, resource)
+        except RefusedError as refused:
+            memory.refusal = _Refusal(resource.generation, str(refused), self._clock())
+            return await self._pass(key, memory, resource)
+
+    async def _pass(self, key: Key, memory: _Memory, resource: PoolResource | SearchResource) -> float | None:
+        now = self._clock()
+        if isinstance(resource, PoolResource):
+            plan = plan_pool(await self._observe_pool(key, memory, resource, now), self._settings, now)
+        else:
+            plan = plan_search(await self._observe_search(key, memory, resource), self._settings, now)
+        await self._executor.carry_out(plan)
+        memory.announced.update({effect.name: now for effect in plan.effects if isinstance(effect, Announce)})
+        if any(isinstance(effect, DeclarePool | DeclareSearch | ForgetSearch) for effect in plan.effects):
+            await self._polled.look_at(key)
+        # What was done may show more to do, and no event need tell of it: its outcome is in the cache already.
+        acted = any(not isinstance(effect, WriteStatus | Announce) for effect in plan.effects)
+        return 0.0 if acted else plan.again_in
+
+    async def _observe_pool(self, key: Key, memory: _Memory, pool: PoolResource, now: float) -> PoolObserved:
+        name = object_name(pool.identity)
+        cached, budget = self._cache.deployment(key, name), self._cache.budget(key, name)
+        refusal = memory.refusal
+        return PoolObserved(
+            pool=pool,
+            # What bears the name but not our labels is not watched, and must not be taken over.
+            deployment=cached or await self._cluster.get(DEPLOYMENTS, key.namespace, name),
+            budget=budget or await self._cluster.get(BUDGETS, key.namespace, name),
+            pods=self._cache.pods(key),
+            lost=self._cache.lost(key, now),
+            fleet=self._polled.fleet(key),
+            announced=frozenset(memory.announced),
+            refusal=refusal.message if refusal and refusal.holds(pool.generation, now, self._settings) else None,
+        )
+
+    async def _observe_search(self, key: Key, memory: _Memory, search: SearchResource) -> SearchObserved:
+        seen = self._polled.search(key)
+        return SearchObserved(
+            search=search,
+            at_controller=seen,
+            reachable=self._polled.view is not None,
+            refusal=await self._refusal(key, search, seen),
+            announced=frozenset(memory.announced),
+        )
+
+    async def _refusal(self, key: Key, search: SearchResource, seen: SearchView | None) -> str | None:
+        """Return why the controller would refuse a search, asked only if it has not taken it yet."""
+        declared, uid = search.declared, search.identity.uid
+        if self._polled.view is None or search.deleted_at is not None or isinstance(declared, Unreadable):
+            return None
+        if seen is not None and (seen.uid, seen.spec) == (uid, declared):
+            return None
+        return await self._controller.refusal(DeclareSearch(SearchName(key.namespace, key.name), uid, declared))
+
+    def _remember(self, key: Key, uid: str) -> _Memory:
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = _Memory(uid)
+        due = self._clock() - 2 * self._settings.announce_seconds
+        memory.announced = {name: at for name, at in memory.announced.items() if at > due}
+        return memory
