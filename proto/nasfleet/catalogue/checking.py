@@ -96,7 +96,7 @@ def _fits(field: Field, value: object) -> bool:
         case str():
             length_fits = field.repeated or about.admits_length(len(value))
             return (
-                value.isprintable()
+                (value.isprintable() or about.multiline)
                 and length_fits
                 and (about.pattern is None or re.fullmatch(about.pattern, value) is not None)
             )

@@ -75,7 +75,8 @@ class CustomResource:
             "metadata": {"type": "object", "properties": {"name": named}},
             "status": block_schema(self.status),
         }
-        return declared | {"required": [name for name in declared["required"] if name == "spec"]}
+        declared["required"] = [name for name in declared["required"] if name == "spec"]
+        return {key: value for key, value in declared.items() if value != []}
 
 
 def _block_of(document: type[Any], name: str) -> type[Any]:

@@ -115,13 +115,16 @@ def _text(field: Field) -> Schema:
     schema: Schema = {"type": "string"} | _lengths(about.min_length, about.max_length, "Length")
     if about.format is not None:
         return schema | {"format": about.format}
-    if about.pattern is None:
-        return schema | {"pattern": _PRINTABLE}
+    if about.multiline:
+        return schema
     # The pattern is for readers of the schema; the rule says in words what to write.
-    anchored = f"^({about.pattern})$"
-    spelled = Rule(holds=f"self.matches(r'{anchored}')", message=f"give {expectation(field)}")
-    schema |= {"pattern": anchored, "allOf": [{"pattern": _PRINTABLE}]}
-    return _with_validations(schema, [spelled.validation()])
+    if about.pattern is None:
+        pattern, message = _PRINTABLE, f"give {expectation(field)}, without characters that cannot be printed"
+    else:
+        pattern, message = f"^({about.pattern})$", f"give {expectation(field)}"
+        schema["allOf"] = [{"pattern": _PRINTABLE}]
+    spelled = Rule(holds=f"self.matches(r'{pattern}')", message=message)
+    return _with_validations(schema | {"pattern": pattern}, [spelled.validation()])
 
 
 def _bounds(field: Field) -> Schema:

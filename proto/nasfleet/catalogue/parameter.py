@@ -28,6 +28,7 @@ class Parameter:
         distinct: no entry of a list may stand there twice.
         key: field by which the entries of a list are told apart, in the document's spelling.
         format: how a text is written, in OpenAPI's words.
+        multiline: line breaks and other characters that cannot be printed may stand in a text.
         changeable: may be changed while the search runs, with all that is below it.
         inline: the alternatives stand among the section's own fields instead of below this one.
         in_document: false for what programs fill in.
@@ -47,6 +48,7 @@ class Parameter:
     distinct: bool = False
     key: str | None = None
     format: str | None = None
+    multiline: bool = False
     changeable: bool = False
     inline: bool = False
     in_document: bool = True

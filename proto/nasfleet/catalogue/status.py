@@ -3,11 +3,9 @@
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
 
-_LARGEST_COUNT = 2**53
 
-
-def _count(description: str, unit: str) -> int | None:
-    count: int | None = parameter(description, default=None, minimum=0, maximum=_LARGEST_COUNT, unit=unit)
+def _count(description: str, unit: str | None = None) -> int | None:
+    count: int | None = parameter(description, default=None, minimum=0, unit=unit)
     return count
 
 
@@ -31,9 +29,9 @@ class Condition(Block):
     type: str = parameter("Which aspect.", min_length=1, max_length=316)
     status: ConditionStatus = parameter("Whether it holds.")
     reason: str = parameter("One word on why.", min_length=1, max_length=1024)
-    message: str = parameter("A sentence for people: what is the matter, and what to do about it.", max_length=32_768)
+    message: str = parameter("For people: what is the matter, and what to do about it.", max_length=32_768, multiline=True)
     last_transition_time: str = parameter("Since when status is what it is.", format="date-time", max_length=64)
-    observed_generation: int | None = _count("The metadata.generation that it speaks of.", "generation")
+    observed_generation: int | None = _count("The metadata.generation that it speaks of.")
 
 
 @block
@@ -52,7 +50,7 @@ class TrialCounts(Block):
 class SearchStatus(Block):
     """How the search is doing; the operator writes it."""
 
-    observed_generation: int | None = _count("The metadata.generation that this status speaks of.", "generation")
+    observed_generation: int | None = _count("The metadata.generation that this status speaks of.")
     trials: TrialCounts | None = parameter("Trials by what became of them.", default=None)
     progress: str | None = parameter("Settled trials of budgeted ones, like 120/200.", default=None, max_length=64)
     best_reward: float | None = parameter("The best reward so far.", default=None)
@@ -71,7 +69,7 @@ class SearchStatus(Block):
 class PoolStatus(Block):
     """How the pool is doing; the operator writes it."""
 
-    observed_generation: int | None = _count("The metadata.generation that this status speaks of.", "generation")
+    observed_generation: int | None = _count("The metadata.generation that this status speaks of.")
     replicas: int | None = _count("Pods that there are.", "trainers")
     ready_replicas: int | None = _count("Pods that are ready.", "trainers")
     updated_replicas: int | None = _count("Pods made from the present spec.", "trainers")
