@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.programs import MissingProgramError, have
+from cluster.programs import PROGRAMS, MissingProgramError, have
 from nasfleet_testing import control_plane as running
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.fake_nodes import FakeNodes, faking_nodes
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def kubernetes_programs() -> None:
     """Skip the tests that need programs which are not there."""
     try:
-        for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok"):
+        for name in PROGRAMS:
             have(name)
     except MissingProgramError as missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))

@@ -39,6 +39,7 @@ PROGRAMS: Mapping[str, Program] = {
         Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
         Program("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+        Program("port-forwarder", "port-forwarder", "."),
     )
 }
 
