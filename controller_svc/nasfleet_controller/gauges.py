@@ -12,8 +12,10 @@ from nasfleet_controller.runner import Runner
 from nasfleet_controller.search import Search
 from nasfleet_controller.state import ControllerState
 from nasfleet_controller.trainers import Trainer, TrainerState
+from nasfleet_controller.views import PoolView, view_pools
 
 SEARCH = ("namespace", "search")
+POOL = ("pool",)
 
 
 class StateCollector(Collector):
@@ -34,16 +36,29 @@ class StateCollector(Collector):
         available.add_metric((), 1)
         yield available
         yield from _of_trainers(list(state.dispatcher.trainers.values()))
+        yield from _of_pools(view_pools(state, list(state.dispatcher.pools.declared)))
         yield from _of_searches(state, [search for search in list(state.searches.values()) if not search.state.ended])
 
 
 def _of_trainers(trainers: list[Trainer]) -> Iterator[Metric]:
     states = Counter((_pool(trainer), trainer.state) for trainer in trainers)
+    cordoned = Counter(_pool(trainer) for trainer in trainers if trainer.standing.cordoned)
     family = GaugeMetricFamily("nasfleet_trainers", "Trainers by what they do.", labels=("pool", "state"))
+    withheld = GaugeMetricFamily("nasfleet_trainers_cordoned", "Trainers that get no further trials.", labels=POOL)
     for pool in {_pool(trainer) for trainer in trainers}:
         for state in TrainerState:
             family.add_metric((pool, state.name.lower()), states[pool, state])
-    yield family
+        withheld.add_metric((pool,), cordoned[pool])
+    yield from (family, withheld)
+
+
+def _of_pools(pools: list[PoolView]) -> Iterator[Metric]:
+    size = GaugeMetricFamily("nasfleet_pool_wanted_trainers", "Trainers that a pool is to have.", labels=POOL)
+    slots = GaugeMetricFamily("nasfleet_pool_wanted_slots", "Slots that searches could use of a pool.", labels=POOL)
+    for pool in pools:
+        size.add_metric((str(pool.declared.name),), pool.declared.wanted_size)
+        slots.add_metric((str(pool.declared.name),), pool.wanted_slots)
+    yield from (size, slots)
 
 
 def _pool(trainer: Trainer) -> str:

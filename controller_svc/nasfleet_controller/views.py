@@ -1,6 +1,7 @@
 """What the controller shows of its state: values, made when somebody asks, so that nobody reads what the runner changes."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nasfleet.catalogue import SearchSpec
@@ -75,12 +76,20 @@ class PoolView:
     wanted_slots: int
 
 
-def view_pool(state: ControllerState, name: PoolName) -> PoolView:
-    """Return a pool that was declared as it is now."""
-    pools, trainers = state.dispatcher.pools, state.dispatcher.trainers.values()
-    held_outside = Counter(
-        lease.search_id for trainer in trainers if trainer.profile.pool != name for lease in trainer.leases.values()
-    )
-    declared = pools.declared[name]
-    wanted = wanted_slots(declared, state.searches.values(), held_outside)
-    return PoolView(declared, pools.cordoned(name), wanted)
+def view_pools(state: ControllerState, names: Iterable[PoolName]) -> list[PoolView]:
+    """Return declared pools as they are now; a scrape may ask from any thread, so every dictionary is copied first."""
+    pools, searches = state.dispatcher.pools, list(state.searches.values())
+    held: Counter[int] = Counter()
+    held_inside: defaultdict[PoolName | None, Counter[int]] = defaultdict(Counter)
+    for lease in list(state.dispatcher.leases.values()):
+        trainer = state.dispatcher.trainers.get(lease.instance_id)
+        held[lease.search_id] += 1
+        held_inside[None if trainer is None else trainer.profile.pool][lease.search_id] += 1
+    return [
+        PoolView(
+            pools.declared[name],
+            pools.cordoned(name),
+            wanted_slots(pools.declared[name], searches, held - held_inside[name]),
+        )
+        for name in names
+    ]

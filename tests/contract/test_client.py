@@ -17,6 +17,7 @@ from nasfleet.v1.search_pb2 import Search, SearchState
 from nasfleet.v1.trial_pb2 import Trial
 
 NAME = "namespaces/default/searches/digits"
+POOL = "namespaces/default/pools/gpu"
 SPEC = SearchSpec(
     search_space=SearchSpaceSection(space=ConvChain()), strategy=Random(), task=Synthetic(), budget=Budget(trials=3)
 )
@@ -101,7 +102,17 @@ class Results(results_pb2_grpc.ResultsServiceServicer):
 
 class Fleet(fleet_pb2_grpc.FleetServiceServicer):
     def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Context) -> fleet_pb2.GetFleetResponse:
-        return fleet_pb2.GetFleetResponse(queued_trials=5)
+        return fleet_pb2.GetFleetResponse(queued_trials=5, pools=[fleet_pb2.Pool(name=request.pool)])
+
+    def EnsurePool(self, request: fleet_pb2.EnsurePoolRequest, context: Context) -> fleet_pb2.EnsurePoolResponse:
+        pool = fleet_pb2.Pool(
+            name=request.name,
+            labels=request.labels,
+            service_account=request.service_account,
+            wanted_size=request.wanted_size,
+            cordoned_trainers=[*request.cordoned_trainers, *request.gone_trainers],
+        )
+        return fleet_pb2.EnsurePoolResponse(pool=pool)
 
     def DrainTrainers(self, request: fleet_pb2.DrainTrainersRequest, context: Context) -> fleet_pb2.DrainTrainersResponse:
         return fleet_pb2.DrainTrainersResponse(trainers=request.trainers[:1])
@@ -171,6 +182,15 @@ def test_trials_and_trainers_are_read(client: Client) -> None:
     assert client.export_architecture(f"{NAME}/trials/7", ExportFormat.EXPORT_FORMAT_TEXT).content == "EXPORT_FORMAT_TEXT"
     assert client.get_fleet().queued_trials == 5
     assert list(client.drain_trainers(["a", "b"])) == ["a"]
+
+
+def test_pools_are_declared_and_read(client: Client) -> None:
+    pool = client.ensure_pool(
+        POOL, labels={"gpu": "h200"}, service_account="a", wanted_size=3, cordoned=["idle"], gone={"lost": 1}
+    )
+    assert (pool.name, dict(pool.labels), pool.service_account, pool.wanted_size) == (POOL, {"gpu": "h200"}, "a", 3)
+    assert list(pool.cordoned_trainers) == ["idle", "lost"]
+    assert client.get_fleet(POOL).pools[0].name == POOL
 
 
 def test_broken_watch_goes_on_where_it_broke(client: Client, results: Results) -> None:

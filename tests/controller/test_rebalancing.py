@@ -75,8 +75,9 @@ FLEET = st.lists(st.tuples(st.integers(1, 3), st.lists(st.booleans(), max_size=6
 def filled(parts: Iterable[tuple[int, list[bool]]]) -> Dispatcher:
     parts = list(parts)
     dispatcher = fleet(**{f"t{index}": slots for index, (slots, _) in enumerate(parts)})
-    for index, (slots, started) in enumerate(parts):
-        held(dispatcher, f"t{index}", *(begun and place < slots for place, begun in enumerate(started[: 2 * slots])))
+    for index, (slots, given_out) in enumerate(parts):
+        wishes = given_out[: 2 * slots]
+        held(dispatcher, f"t{index}", *(begun and sum(wishes[:place]) < slots for place, begun in enumerate(wishes)))
     return dispatcher
 
 

@@ -16,6 +16,7 @@ from nasfleet_testing.prometheus import Prometheus, prometheus
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 CHILDREN = 300
+POOL = "namespaces/default/pools/here"
 TRAINERS = 340  # more than that: at any moment some are between two children
 TRIALS = 700
 OF_A_SCRAPE = {"__name__", "job", "instance", "le"}
@@ -48,16 +49,18 @@ def test_reference_names_every_metric_that_is_served_and_no_other(tmp_path: Path
 @pytest.mark.timeout(120)
 def test_hundreds_of_children_at_once_as_prometheus_sees_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state, metrics = tmp_path / "state", free_address()
-    flags = ("--pool", "namespaces/default/pools/here", "--agents", str(TRAINERS), "--metrics-port", metrics.rpartition(":")[2])
+    flags = ("--pool", POOL, "--agents", str(TRAINERS), "--metrics-port", metrics.rpartition(":")[2])
     task = Synthetic(epochs=3, epoch_seconds=1, failures=FailureRates(not_finite=0.02))
     with controller(state) as running, Client(running.address) as client:
         jobs = {"controller": running.metrics, "trainers": metrics}
         with prometheus(tmp_path / "prometheus", jobs) as seen, trainer(running.address, tmp_path / "trainers.log", *flags):
             eventually(lambda: len(client.get_fleet().trainers) == TRAINERS, "all trainers")
+            client.ensure_pool(POOL, labels={}, service_account="", wanted_size=TRAINERS)
             spec = synthetic_search(TRIALS, TRAINERS + 100, task, strategy=Reinforce())
             client.ensure_search(SEARCH, spec)
             eventually(lambda: client.get_search(SEARCH).state == SEARCH_STATE_COMPLETED, "the end of the search")
             check_hundreds(seen)
+            check_pool(seen)
             check_counts(seen, state)
             check_reference(seen)
             with capsys.disabled():
@@ -67,6 +70,12 @@ def test_hundreds_of_children_at_once_as_prometheus_sees_them(tmp_path: Path, ca
 def check_hundreds(seen: Prometheus) -> None:
     for gauge in ("nasfleet_trials_in_flight", "nasfleet_children_in_training", "nasfleet_trainer_children"):
         assert seen.value(f"max_over_time({gauge}[5m])") >= CHILDREN, gauge
+
+
+def check_pool(seen: Prometheus) -> None:
+    of_pool = f'{{pool="{POOL}"}}'
+    assert seen.value(f"nasfleet_pool_wanted_trainers{of_pool}") == seen.value(f"nasfleet_trainers{of_pool}") == TRAINERS
+    assert seen.value(f"max_over_time(nasfleet_pool_wanted_slots{of_pool}[5m])") == TRAINERS + 100
 
 
 def check_counts(seen: Prometheus, state: Path) -> None:

@@ -16,7 +16,7 @@ from nasfleet_controller.servicers.fleet_messages import fleet_to_proto, pool_to
 from nasfleet_controller.servicers.pool_declarations import PoolDeclaration, declaration_from_proto
 from nasfleet_controller.servicers.work_messages import orders_to_proto, profile_from_proto, report_from_proto
 from nasfleet_controller.trainers import HEARTBEAT_SECONDS
-from nasfleet_controller.views import PoolView, view_pool
+from nasfleet_controller.views import PoolView, view_pools
 
 LEASE_SECONDS = 30.0
 
@@ -75,7 +75,8 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
     def _declare(self, declaration: PoolDeclaration) -> PoolView:
         state = self._runner.state
         state.declare_pool(declaration.pool, declaration.cordoned, declaration.gone, this_moment())
-        return view_pool(state, declaration.pool.name)
+        [view] = view_pools(state, [declaration.pool.name])
+        return view
 
     async def _listen(
         self, connection: Connection, first: fleet_pb2.WorkRequest, requests: AsyncIterator[fleet_pb2.WorkRequest]

@@ -1,12 +1,12 @@
 """The fleet as it is shown: trainers and pools as messages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from nasfleet.names import PoolName, TrialName
 from nasfleet.v1 import fleet_pb2
 from nasfleet_controller.state import ControllerState
 from nasfleet_controller.trainers import Lease, Trainer, TrainerState
-from nasfleet_controller.views import PoolView, view_pool
+from nasfleet_controller.views import PoolView, view_pools
 
 
 def fleet_to_proto(state: ControllerState, pool: PoolName | None, now: float) -> fleet_pb2.GetFleetResponse:
@@ -18,7 +18,9 @@ def fleet_to_proto(state: ControllerState, pool: PoolName | None, now: float) ->
     return fleet_pb2.GetFleetResponse(
         trainers=_trainers_to_proto(state, shown, now),
         queued_trials=sum(search.queued for search in state.searches.values()),
-        pools=[pool_to_proto(view_pool(state, name)) for name in _by_name(state.dispatcher.pools.declared) if shown(name)],
+        pools=[
+            pool_to_proto(view) for view in view_pools(state, filter(shown, sorted(state.dispatcher.pools.declared, key=str)))
+        ],
     )
 
 
@@ -32,10 +34,6 @@ def pool_to_proto(view: PoolView) -> fleet_pb2.Pool:
         cordoned_trainers=sorted(view.cordoned),
         wanted_slots=view.wanted_slots,
     )
-
-
-def _by_name(names: Iterable[PoolName]) -> list[PoolName]:
-    return sorted(names, key=str)
 
 
 def _trainers_to_proto(state: ControllerState, shown: Callable[[PoolName | None], bool], now: float) -> list[fleet_pb2.Trainer]:
