@@ -1,7 +1,6 @@
 """Chains of convolutions: the space of Zoph & Le (2016)."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
@@ -90,7 +89,7 @@ class ConvChain(Block):
         source="Zoph & Le 2016, figure 4, which shows both orders",
     )
 
-    RULES: ClassVar[tuple[Rule, ...]] = tuple(
+    RULES = tuple(
         Rule(holds=f"self.{sizes}.all(size, size % 2 == 1)", message="has an even size: give odd ones", path=sizes)
         for sizes in ("filterHeights", "filterWidths")
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.kubernetes_names import (
@@ -48,7 +48,7 @@ class Autoscaling(Block):
         "How long a trainer is idle before it goes.", default=300, minimum=0, maximum=86_400, unit="seconds"
     )
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         Rule(
             holds="self.minReplicas <= self.maxReplicas",
             message="is more than maxReplicas: give as many at most, or more maxReplicas",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN
@@ -129,7 +128,7 @@ class SearchSpec(Block):
         max_length=2048,
     )
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
         Rule(
             holds="!has(self.task.tabular) || !has(self.searchSpace.growth)",

@@ -118,7 +118,7 @@ class SearchSpaceSection(Block):
     growth: Growth | None = parameter("How the space grows; with convChain only.", default=None)
     space: ConvChain | Choices | PluginSpace = parameter("The space.", inline=True)
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         Rule(
             holds="!has(self.growth) || has(self.convChain)",
             message="is given with a space that has no layers: remove it, or search a convChain",

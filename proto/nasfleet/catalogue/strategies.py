@@ -1,7 +1,6 @@
 """Strategies: how a search proposes architectures and learns from their rewards."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
@@ -115,7 +114,7 @@ class Reinforce(Block):
     )
     batching: Batching = parameter("Which trials one update learns from.", default=Batching.TOGETHER)
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         Rule(
             holds=f"self.ppoPasses > 0 || self.ppoClip == {_DEFAULT_PPO_CLIP}",
             message="is given, but ppoPasses is 0: give ppoPasses too, or remove it",

@@ -120,7 +120,7 @@ class ImageClassification(Block):
     )
     precision: Precision = parameter("The numbers that are computed with.", default=Precision.AUTO)
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         Rule(
             holds="!has(self.folder) || self.dataset == 'folder'",
             message="is given, but dataset is not folder: remove it, or give dataset folder",
@@ -170,7 +170,7 @@ class Tabular(Block):
         unit="seconds per tabled second",
     )
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         Rule(
             holds="self.replayTimeScale == 0.0 || has(self.secondsColumn)",
             message="is given, but there is no secondsColumn: name the column of the seconds, or remove it",
@@ -203,7 +203,7 @@ class FailureRates(Block):
     timed_out: float = _rate("By taking too long.")
     trainer_unable: float = _rate("For want of a data set or device, which is not the network's fault.")
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         Rule(
             holds=f"{_SUM_OF_RATES} <= 1.0",
             message="has rates that add up to more than 1: give rates that add up to 1 at most",

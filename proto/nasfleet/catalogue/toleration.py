@@ -1,7 +1,6 @@
 """Tolerations: which taints of nodes the pods of a pool do not mind."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.kubernetes_names import LABEL_VALUE, LABEL_VALUE_HINT, QUALIFIED, QUALIFIED_HINT
@@ -55,7 +54,7 @@ class Toleration(Block):
         unit="seconds",
     )
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
+    RULES = (
         Rule(
             holds="has(self.key) || self.operator == 'Exists'",
             message="is missing, but operator is Equal: give a key, or operator Exists",
