@@ -56,6 +56,14 @@ def resources(control_plane: ControlPlane) -> None:
     control_plane.do("wait", "--for=condition=Established", "--timeout=30s", *(f"--filename={file}" for file in files))
 
 
+@pytest.fixture(scope="session")
+def operator_account(control_plane: ControlPlane, resources: None) -> Path:
+    """The kubeconfig of the operator's service account, with the rights that it is installed with, in all namespaces."""
+    control_plane.do("create", "namespace", "nasfleet")
+    control_plane.do("apply", "--filename", str(MANIFESTS / "rbac.yaml"))
+    return control_plane.service_account("nasfleet", "nasfleet-operator")
+
+
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """A namespace of the test's own, in which pods can be made; its end is not waited for."""
