@@ -7,6 +7,7 @@ from nasfleet.errors import InvalidInputError
 
 PACKAGES = {
     "controller": ("sqlalchemy", "alembic", "filelock", "torch"),
+    "operator": ("kopf", "kubernetes", "aiohttp", "structlog"),
     "trainer": ("numpy", "PIL", "safetensors", "sklearn", "torch"),
 }
 

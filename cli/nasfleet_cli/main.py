@@ -12,7 +12,7 @@ from nasfleet_cli.commands.export import export
 from nasfleet_cli.commands.get import get
 from nasfleet_cli.commands.lifecycle import cancel, delete, drain, resume, suspend
 from nasfleet_cli.commands.logs import logs
-from nasfleet_cli.commands.programs import controller, trainer
+from nasfleet_cli.commands.programs import controller, operator, trainer
 from nasfleet_cli.commands.run import run
 from nasfleet_cli.commands.watch import watch
 from nasfleet_cli.translation import translated
@@ -51,6 +51,7 @@ for command in (
     doctor,
     controller,
     trainer,
+    operator,
     completion,
 ):
     cli.add_command(command)

@@ -2,22 +2,20 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from nasfleet.names import SearchName
 from nasfleet_operator.cache import Cache, Key
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller
 from nasfleet_operator.deployment import object_name
 from nasfleet_operator.execution import Executor, RefusedError
 from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
-from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource, Unreadable
-from nasfleet_operator.plan import Announce, DeclarePool, DeclareSearch, ForgetSearch, WriteStatus
+from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
+from nasfleet_operator.plan import Announce, DeclarePool, DeclareSearch, ForgetSearch, Plan, WriteStatus
 from nasfleet_operator.polling import Polled
 from nasfleet_operator.pool_planning import plan_pool
 from nasfleet_operator.search_planning import plan_search
 from nasfleet_operator.settings import Settings
-from nasfleet_operator.views import SearchView
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Reconciler:
         if isinstance(resource, PoolResource):
             plan = plan_pool(await self._observe_pool(key, memory, resource, now), self._settings, now)
         else:
-            plan = plan_search(await self._observe_search(key, memory, resource), self._settings, now)
+            plan = await self._plan_search(key, memory, resource, now)
         await self._executor.carry_out(plan)
         memory.announced.update({effect.name: now for effect in plan.effects if isinstance(effect, Announce)})
         if any(isinstance(effect, DeclarePool | DeclareSearch | ForgetSearch) for effect in plan.effects):
@@ -108,24 +106,18 @@ class Reconciler:
             refusal=refusal.message if refusal and refusal.holds(pool.generation, now, self._settings) else None,
         )
 
-    async def _observe_search(self, key: Key, memory: _Memory, search: SearchResource) -> SearchObserved:
-        seen = self._polled.search(key)
-        return SearchObserved(
+    async def _plan_search(self, key: Key, memory: _Memory, search: SearchResource, now: float) -> Plan:
+        """Return the plan of a search; what the controller would refuse is told of rather than declared."""
+        observed = SearchObserved(
             search=search,
-            at_controller=seen,
+            at_controller=self._polled.search(key),
             reachable=self._polled.view is not None,
-            refusal=await self._refusal(key, search, seen),
             announced=frozenset(memory.announced),
         )
-
-    async def _refusal(self, key: Key, search: SearchResource, seen: SearchView | None) -> str | None:
-        """Return why the controller would refuse a search, asked only if it has not taken it yet."""
-        declared, uid = search.declared, search.identity.uid
-        if self._polled.view is None or search.deleted_at is not None or isinstance(declared, Unreadable):
-            return None
-        if seen is not None and (seen.uid, seen.spec) == (uid, declared):
-            return None
-        return await self._controller.refusal(DeclareSearch(SearchName(key.namespace, key.name), uid, declared))
+        plan = plan_search(observed, self._settings, now)
+        declared = next((effect for effect in plan.effects if isinstance(effect, DeclareSearch)), None)
+        refusal = None if declared is None else await self._controller.refusal(declared)
+        return plan if refusal is None else plan_search(replace(observed, refusal=refusal), self._settings, now)
 
     def _remember(self, key: Key, uid: str) -> _Memory:
         memory = self._memories.get(key)

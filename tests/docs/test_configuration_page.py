@@ -4,11 +4,13 @@ from argparse import ArgumentParser
 import pytest
 
 from nasfleet_controller import config as controller_config
+from nasfleet_operator import config as operator_config
 from nasfleet_testing.pages import ROOT
 from nasfleet_trainer import config as trainer_config
 
 PAGE = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
-PARSERS = {"controller": controller_config._parser({}), "trainer": trainer_config._parser({})}
+PROGRAMS = {"controller": controller_config, "trainer": trainer_config, "operator": operator_config}
+PARSERS = {name: config._parser({}) for name, config in PROGRAMS.items()}
 
 
 def section(program: str) -> str:

@@ -23,8 +23,9 @@ OF_A_SCRAPE = {"__name__", "job", "instance", "le"}
 
 
 def documented() -> dict[str, tuple[str, set[str]]]:
-    """Return type and labels of every metric in the reference, by name."""
-    cells = (line.split("|")[1:5] for line in REFERENCE.read_text().splitlines() if line.startswith("| `"))
+    """Return type and labels of every metric of the controller and of trainers in the reference, by name."""
+    page = REFERENCE.read_text().partition("## Operator\n")[0]
+    cells = (line.split("|")[1:5] for line in page.splitlines() if line.startswith("| `"))
     found = {
         name.strip().strip("`"): (kind.strip(), {label.strip() for label in labels.split(",")} - {""})
         for name, kind, labels, _ in cells

@@ -1,4 +1,4 @@
-"""`nasfleet controller` and `nasfleet trainer`: the programs themselves, with their own options."""
+"""`nasfleet controller`, `nasfleet trainer` and `nasfleet operator`: the programs themselves, with their own options."""
 
 import sys
 from collections.abc import Callable
@@ -26,6 +26,15 @@ def trainer(arguments: tuple[str, ...]) -> None:
     with needing("trainer"):
         from nasfleet_trainer.__main__ import main
     _run("trainer", main, arguments)
+
+
+@click.command("operator", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def operator(arguments: tuple[str, ...]) -> None:
+    """Run the searches and the trainer pools that are declared in a Kubernetes cluster."""
+    with needing("operator"):
+        from nasfleet_operator.__main__ import main
+    _run("operator", main, arguments)
 
 
 def _run(name: str, main: Callable[[], int], arguments: tuple[str, ...]) -> None:
