@@ -36,6 +36,9 @@ class Store(Protocol):
     def commit(self, records: Sequence[Record]) -> None:
         """Commit the records in one transaction, or raise UnavailableError and change nothing."""
 
+    def probe(self) -> None:
+        """Raise UnavailableError if nothing can be written."""
+
     def load(self) -> Snapshot:
         """Return all that is needed to go on."""
 
@@ -136,6 +139,7 @@ class Runner:
         del self._minds[search.search_id]
 
     async def _load(self) -> None:
+        await asyncio.to_thread(self._store.probe)  # a full disk can still be read
         snapshot = await asyncio.to_thread(self._store.load)
         self._minds = {
             found.search_id: Mind(found.spec, found.update.checkpoint if found.update else None) for found in snapshot.searches

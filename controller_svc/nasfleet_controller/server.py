@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import filelock
 import grpc
 import structlog
 from google.protobuf.internal import api_implementation
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME
 from grpc_reflection.v1alpha import reflection
 
 from nasfleet.errors import ConflictError, InvalidInputError
@@ -20,6 +20,7 @@ from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.config import Address, ControllerConfig
 from nasfleet_controller.gauges import StateCollector
+from nasfleet_controller.health import Health
 from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.runner import Runner
 from nasfleet_controller.servicers.fleet import FleetServicer
@@ -96,11 +97,13 @@ async def serving(
     runner = Runner(store, metrics)
     metrics.registry.register(StateCollector(runner))
     server = grpc.aio.server(options=OPTIONS)
-    tell_health = _add_services(server, runner, store)
+    health = Health(SERVICES)
+    await health.add_to(server)
+    _add_services(server, runner, store)
     begun = asyncio.Event()
 
     def on_ready(ready: bool) -> None:  # noqa: FBT001 - the runner's callback
-        tell_health(ready)
+        health.tell(working=ready)
         begun.set()
 
     address = _listen(server, listen)
@@ -119,22 +122,12 @@ async def serving(
             await server.stop(STOP_SECONDS)
 
 
-def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> Callable[[bool], None]:
-    """Add all services; return what tells the health service whether they work."""
+def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> None:
     searches = SearchServicer(runner, SearchCommands(runner), lambda name: trial_to_proto(store.results.trial(name).trial))
     search_pb2_grpc.add_SearchServiceServicer_to_server(searches, server)
     results_pb2_grpc.add_ResultsServiceServicer_to_server(ResultsServicer(store.results, runner), server)
     fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(runner, store.results.outcome_of), server)
-    healthy = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-
-    def on_ready(ready: bool) -> None:  # noqa: FBT001 - the runner's callback
-        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for service in ("", *SERVICES):
-            healthy.set(service, status)
-
-    return on_ready
+    reflection.enable_server_reflection((*SERVICES, SERVICE_NAME, reflection.SERVICE_NAME), server)
 
 
 def _listen(server: grpc.aio.Server, listen: Address) -> Address:

@@ -26,7 +26,7 @@ def write_declaration(connection: Connection, record: SearchCreated | SearchChan
             connection.execute(update(searches).where(this).values(running_seconds=record.running_seconds, **moved))
         case SearchDeleted():
             for name in _COLUMNS:
-                _keep_mark(connection, name)
+                keep_mark(connection, name)
             connection.execute(delete(searches).where(this))
         case _:
             assert_never(record)
@@ -38,7 +38,8 @@ def high_mark(connection: Connection, name: str) -> int:
     return max(connection.scalar(marks) or 0, connection.scalar(select(func.max(_COLUMNS[name]))) or 0)
 
 
-def _keep_mark(connection: Connection, name: str) -> None:
+def keep_mark(connection: Connection, name: str) -> None:
+    """Write the largest fence or search id ever given, so that it is not forgotten with what had it."""
     mark = high_mark(connection, name)
     connection.execute(delete(high_marks).where(high_marks.c.name == name))
     connection.execute(insert(high_marks).values(name=name, value=mark))

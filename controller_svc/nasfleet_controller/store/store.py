@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from nasfleet_controller.records import Record, Snapshot
+from nasfleet_controller.store.declarations import FENCE, keep_mark
 from nasfleet_controller.store.engines import reading_engine, translated, writing_engine
 from nasfleet_controller.store.loading import load
 from nasfleet_controller.store.migrating import migrate
@@ -51,6 +52,15 @@ class Store:
         """
         with translated(self._writer), self._writer.begin() as connection:
             write(connection, records)
+
+    def probe(self) -> None:
+        """Write what is there already, to see whether anything can be written.
+
+        Raises:
+            StoreUnavailableError: if not.
+        """
+        with translated(self._writer), self._writer.begin() as connection:
+            keep_mark(connection, FENCE)
 
     def load(self) -> Snapshot:
         """Return the state that all records so far led to.
