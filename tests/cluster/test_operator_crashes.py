@@ -97,15 +97,16 @@ def with_pool(replicas: int, **spec: Any) -> Callable[[World, Stage], Awaitable[
 
 
 async def half_busy(world: World, stage: Stage) -> None:
-    """Four pods, of which two have trainers at work; those are the older ones, which Kubernetes would spare anyway last."""
+    """Have four pods, of which two have trainers at work."""
+    await with_pool(4)(world, stage)
+    pods = sorted(pod["metadata"]["name"] for pod in await living(stage))
+    for name in pods[:2]:
+        world.trainers.connect(name, str(PoolName(stage.namespace, "gpus")))
+    await stage.work(pool_key(stage), lambda it: has(it, 4, idleTrainers=2))
+    # Only now, so that each gets one trial: who is alone is given a second one ahead of time.
     await stage.create(SEARCHES, search("digits", parallelism=2, budget={"trials": 100}))
     await stage.work(search_key(stage), running)
-    await with_pool(4)(world, stage)
-    names = sorted(pod["metadata"]["name"] for pod in await living(stage))
-    for name in names[:2]:
-        world.trainers.connect(name, str(PoolName(stage.namespace, "gpus")))
-    await stage.work(pool_key(stage), lambda it: has(it, 4, busyTrainers=2))
-    for name in names[2:]:
+    for name in pods[2:]:
         world.trainers.connect(name, str(PoolName(stage.namespace, "gpus")))
     await stage.work(pool_key(stage), lambda it: has(it, 4, busyTrainers=2, idleTrainers=2))
 
