@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,9 @@ from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, Not
 from nasfleet_operator.kinds import Kind
 from nasfleet_operator.pacing import Pace
 
-_METHODS = {"list": "GET", "get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+WATCH_SECONDS = 300  # a watch is asked for anew after this long: some load balancers fall silent on old ones
+
+_METHODS = {"watch": "GET", "list": "GET", "get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _ERRORS: dict[int, type[NasfleetError]] = {
     HTTPStatus.BAD_REQUEST: InvalidInputError,
     HTTPStatus.FORBIDDEN: InvalidInputError,
@@ -26,6 +28,10 @@ _ERRORS: dict[int, type[NasfleetError]] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: InvalidInputError,
     HTTPStatus.TOO_MANY_REQUESTS: UnavailableError,
 }
+
+
+class WatchExpiredError(NasfleetError):
+    """What a watch is to go on from has been forgotten: begin it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +76,64 @@ class ApiServer:
             raise _error(status, text, f"{verb} {path}")
         return dict(json.loads(text))
 
+    async def watch(self, kind: Kind, namespace: str | None, version: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield what happens to objects of a kind, bookmarks included, until the API server ends it.
+
+        Args:
+            kind: of the objects; its selector holds.
+            namespace: where; None for everywhere.
+            version: of the last thing told; empty to begin with all objects that are there.
+
+        Raises:
+            WatchExpiredError: if the API server no longer has what came after that version.
+            NasfleetError: as `call` does.
+        """
+        query = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+        query |= {"labelSelector": kind.selector, "resourceVersion": version}
+        path = f"{kind.path(namespace)}?{urlencode(query)}"
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self.timeout, sock_read=WATCH_SECONDS + self.timeout)
+        status = 0
+        try:
+            answer = await self._request("watch", path, None, "application/json", limits)
+            status = answer.status
+            if status >= HTTPStatus.BAD_REQUEST:
+                raise _watch_error(status, await answer.read(), path)
+            async for line in _lines(answer.response.content):
+                told = json.loads(line)
+                if told["type"] == "ERROR":
+                    raise _watch_error(told["object"].get("code", 0), line, path)
+                yield told
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"the watch of {kind.plural} broke: {str(error) or type(error).__name__}") from error
+        finally:
+            self.on_call("watch", kind.plural, status)
+
     async def _send(self, verb: str, path: str, body: Mapping[str, Any] | None, content: str) -> tuple[int, bytes]:
+        answer = await self._request(verb, path, body, content, aiohttp.ClientTimeout(total=self.timeout))
+        return answer.status, await answer.read()
+
+    async def _request(
+        self, verb: str, path: str, body: Mapping[str, Any] | None, content: str, limits: aiohttp.ClientTimeout
+    ) -> Any:
         client = self.client
         headers = {**client.default_headers, "Accept": "application/json", "Content-Type": content}
         await client.update_params_for_auth(headers, [], ["BearerToken"], path, _METHODS[verb], body)
-        url = client.configuration.host + path
-        timeout = aiohttp.ClientTimeout(total=self.timeout)
-        answer = await client.call_api(_METHODS[verb], url, headers, body, None, timeout)
-        return answer.status, await answer.read()  # type: ignore[no-untyped-call]  # the client gives it no types
+        return await client.call_api(_METHODS[verb], client.configuration.host + path, headers, body, None, limits)
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Yield lines of any length; the reader's own may not be longer than its buffer."""
+    rest = b""
+    async for chunk in content.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line
+
+
+def _watch_error(status: int, text: bytes, path: str) -> NasfleetError:
+    if status == HTTPStatus.GONE:
+        return WatchExpiredError(f"watch {path}: {status}")
+    return _error(status, text, f"watch {path}")
 
 
 def _error(status: int, text: bytes, what: str) -> NasfleetError:

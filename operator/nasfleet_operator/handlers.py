@@ -1,4 +1,4 @@
-"""What kopf is for: it watches, and each of its events goes into the cache and, if it is news, into the queue.
+"""What kopf is for: it watches all but the pods, and each of its events goes into the cache and, if it is news, into the queue.
 
 Nothing but `on.event`: kopf's other handlers leave a finalizer or an annotation on every object that they handle.
 """
@@ -10,10 +10,10 @@ from typing import Any
 import kopf
 from kubernetes.aio.client import Configuration
 
+from nasfleet_operator.api_server import WATCH_SECONDS
 from nasfleet_operator.cache import Cache, Key
-from nasfleet_operator.kinds import WATCHED, Kind
+from nasfleet_operator.kinds import FEW, Kind
 
-WATCH_SECONDS = 300  # a watch is asked for anew after this long: some load balancers fall silent on old ones
 LIST_CHUNK = 500
 
 
@@ -30,7 +30,7 @@ def watching(
     async def log_in(**_: Any) -> kopf.ConnectionInfo:
         return await _connection(configuration)
 
-    for kind in WATCHED:
+    for kind in FEW:
         _watch(registry, kind, cache, add, on_relist)
     return registry
 
@@ -44,10 +44,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     chosen.watching.server_timeout = WATCH_SECONDS
     chosen.watching.client_timeout = WATCH_SECONDS + 30
     chosen.watching.chunk_size = LIST_CHUNK
-    for kind in WATCHED:
+    for kind in FEW:
         if kind.selector:
             chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
-    chosen.queueing.idle_timeout = 1.0  # a task per object that has just changed: a thousand pods at once
     chosen.process.ultimate_exiting_timeout = 30.0
     return chosen
 

@@ -41,7 +41,8 @@ BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", POOL_
 PODS = Kind("v1", "Pod", "pods", POOL_LABEL)
 EVENTS = Kind("events.k8s.io/v1", "Event", "events")
 
-WATCHED = (POOLS, SEARCHES, DEPLOYMENTS, BUDGETS, PODS)
+FEW = (POOLS, SEARCHES, DEPLOYMENTS, BUDGETS)
+WATCHED = (*FEW, PODS)
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in WATCHED}
 
 

@@ -22,6 +22,7 @@ from nasfleet_operator.handlers import kopf_settings, watching
 from nasfleet_operator.metrics import OperatorMetrics
 from nasfleet_operator.operating import Operator
 from nasfleet_operator.pacing import Pace
+from nasfleet_operator.pod_watch import watch_pods
 
 CONTROLLER_THREADS = 8
 
@@ -39,24 +40,26 @@ async def serve(config: OperatorConfig) -> None:
     stop = asyncio.Event()
     if config.exit_with_parent:
         when_parent_is_gone(stop.set)
-    async with operating(config, configuration, metrics) as operator:
+    async with operating(config, configuration, metrics) as (operator, server):
         if config.metrics:
             metrics.serve(config.metrics)
-        passes = asyncio.create_task(operator.run(), name="passes")
-        passes.add_done_callback(lambda _: stop.set())
+        working = asyncio.create_task(_work(config, operator, server), name="working")
+        working.add_done_callback(lambda _: stop.set())
         try:
             _announce(config)
             await _watch(config, configuration, operator, stop)
         finally:
-            passes.cancel()
+            working.cancel()
             with suppress(asyncio.CancelledError):
-                await passes
+                await working
     log.info("stopped")
 
 
 @asynccontextmanager
-async def operating(config: OperatorConfig, configuration: Configuration, metrics: OperatorMetrics) -> AsyncIterator[Operator]:
-    """Give an operator that has seen everything once and works when told to."""
+async def operating(
+    config: OperatorConfig, configuration: Configuration, metrics: OperatorMetrics
+) -> AsyncIterator[tuple[Operator, ApiServer]]:
+    """Give an operator that has seen everything once and works when told to, and what it calls."""
     pace = Pace(config.api_calls_per_second, burst=int(2 * config.api_calls_per_second))
     with (
         Client(config.controller, timeout=config.controller_timeout) as rpc,
@@ -72,7 +75,7 @@ async def operating(config: OperatorConfig, configuration: Configuration, metric
                 raise InvalidInputError(
                     f"the API server does not serve the custom resources of nasfleet ({error}): install them first"
                 ) from error
-            yield operator
+            yield operator, server
 
 
 async def configure(config: OperatorConfig) -> Configuration:
@@ -86,6 +89,14 @@ async def configure(config: OperatorConfig) -> Configuration:
     except kubernetes_config.ConfigException as error:
         raise InvalidInputError(f"{error}: give --kubeconfig, or run in a pod with a service account") from error
     return configuration
+
+
+async def _work(config: OperatorConfig, operator: Operator, server: ApiServer) -> None:
+    """Make passes and watch the pods until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(operator.run())
+        for namespace in config.namespaces or (None,):
+            group.create_task(watch_pods(server, namespace, operator.cache, operator.queue.add, operator.listed_anew.set))
 
 
 async def _watch(config: OperatorConfig, configuration: Configuration, operator: Operator, stop: asyncio.Event) -> None:
