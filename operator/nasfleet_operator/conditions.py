@@ -8,7 +8,7 @@ from nasfleet_operator.kubernetes_objects import write_time
 from nasfleet_operator.observed import Condition, Truth
 
 LONGEST_MESSAGE = 800
-"""Characters; what Kubernetes says in a pod's name can be of any length."""
+"""Bytes; what Kubernetes says of a pod can be of any length, and an event takes 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,11 @@ def condition_data(condition: Condition) -> dict[str, Any]:
     }
 
 
-def shortened(text: str, length: int) -> str:
-    """Return a text on one line, cut to so many characters."""
+def shortened(text: str, size: int) -> str:
+    """Return a text on one line, cut to so many bytes."""
     line = " ".join(text.split())
-    return line if len(line) <= length else f"{line[: length - 3]}..."
+    encoded = line.encode()
+    return line if len(encoded) <= size else f"{encoded[: size - 3].decode(errors='ignore')}..."
 
 
 def _settled(verdict: Verdict, before: Condition | None, generation: int, now: float) -> Condition:
@@ -53,7 +54,7 @@ def _settled(verdict: Verdict, before: Condition | None, generation: int, now: f
     return Condition(
         type=verdict.type,
         status=verdict.status,
-        reason=verdict.reason,
+        reason=str(verdict.reason),
         message=shortened(verdict.message, LONGEST_MESSAGE),
         observed_generation=generation,
         changed_at=before.changed_at if before is not None and as_before else float(int(now)),

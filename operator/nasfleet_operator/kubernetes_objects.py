@@ -81,6 +81,18 @@ def read_pod(raw: Mapping[str, Any]) -> Pod:
     )
 
 
+def read_condition(raw: Mapping[str, Any]) -> Condition:
+    """Return one entry of a status' conditions."""
+    return Condition(
+        type=raw["type"],
+        status=Truth(raw["status"]),
+        reason=raw["reason"],
+        message=raw["message"],
+        observed_generation=raw.get("observedGeneration", 0),
+        changed_at=read_time(raw["lastTransitionTime"]),
+    )
+
+
 def _resource(raw: Mapping[str, Any]) -> dict[str, Any]:
     about, status = raw["metadata"], raw.get("status", {})
     return {
@@ -88,7 +100,7 @@ def _resource(raw: Mapping[str, Any]) -> dict[str, Any]:
         "generation": about["generation"],
         "deleted_at": _deleted_at(about),
         "status": status,
-        "conditions": tuple(map(_condition, status.get("conditions", ()))),
+        "conditions": tuple(map(read_condition, status.get("conditions", ()))),
     }
 
 
@@ -111,17 +123,6 @@ def _deletion_cost(about: Mapping[str, Any]) -> int:
     text = (about.get("annotations") or {}).get(DELETION_COST, "0")
     # Kubernetes itself takes what is no number for 0.
     return int(text) if text.removeprefix("-").isdecimal() else 0
-
-
-def _condition(raw: Mapping[str, Any]) -> Condition:
-    return Condition(
-        type=raw["type"],
-        status=Truth(raw["status"]),
-        reason=raw["reason"],
-        message=raw["message"],
-        observed_generation=raw.get("observedGeneration", 0),
-        changed_at=read_time(raw["lastTransitionTime"]),
-    )
 
 
 def _pod_condition(raw: Mapping[str, Any]) -> PodCondition:

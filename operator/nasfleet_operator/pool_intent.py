@@ -55,9 +55,9 @@ def intend(observed: PoolObserved, spec: TrainerPoolSpec, settings: Settings, no
 
 
 def own_pods(observed: PoolObserved) -> tuple[Pod, ...]:
-    """Return the pods that the pool's own Deployment made; others may carry the pool's label too."""
+    """Return the pods that the pool's own Deployment made or will adopt; others may carry the pool's label too."""
     pool, found = observed.pool.identity, observed.deployment
-    if found is None or not belongs_to(pool, found):
+    if found is not None and not belongs_to(pool, found):
         return ()
     prefix = f"{object_name(pool)}-"
     return tuple(pod for pod in observed.pods if pod.replica_set.startswith(prefix))

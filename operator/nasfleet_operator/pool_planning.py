@@ -41,17 +41,16 @@ def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Sett
     # Nobody is told to go as long as nobody can.
     blocked = bool(_taken(observed)) or observed.refusal is not None
     shrinks = len(intent.pods) > intent.wanted and not blocked
-    applied = () if blocked else tuple(_apply(observed, intent))
     effects = (
         *_resize(observed, spec, intent),
         *_declare(observed, intent, shrinks=shrinks),
         *(_make_idle_cheap(observed, intent) if shrinks else ()),
-        *applied,
+        *(() if blocked else _apply(observed, intent)),
     )
     sight = PoolSight(
         wanted=intent.wanted,
         suspended=spec.suspend,
-        rollout=_rollout(observed, as_desired=not applied),
+        rollout=_rollout(observed, as_desired=blocked or _as_desired(intent.deployment, observed.deployment)),
         gated=sum(pod.gated for pod in intent.pods),
         problems=problems,
         losses=recent_losses(own_pods(observed), observed.lost, now - settings.recent_seconds),
@@ -112,8 +111,14 @@ def _make_idle_cheap(observed: PoolObserved, intent: PoolIntent) -> Iterator[Eff
 
 def _apply(observed: PoolObserved, intent: PoolIntent) -> Iterator[Effect]:
     for manifest, found in ((intent.deployment, observed.deployment), (intent.budget, observed.budget)):
-        if found is None or ("deletionTimestamp" not in found["metadata"] and not agrees(manifest, found)):
+        # One that is being deleted is made anew when it is gone.
+        leaves = found is not None and "deletionTimestamp" in found["metadata"]
+        if not leaves and not _as_desired(manifest, found):
             yield ApplyObject(manifest)
+
+
+def _as_desired(manifest: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
+    return found is not None and agrees(manifest, found)
 
 
 def _taken(observed: PoolObserved) -> tuple[Problem, ...]:

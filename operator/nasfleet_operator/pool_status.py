@@ -14,7 +14,7 @@ from nasfleet_operator.pod_problems import Problem
 NAMED_PODS = 3
 """Pods that a message names; it counts the others."""
 
-_DETAIL_LENGTH = 200
+_DETAIL_BYTES = 200
 _BLOCKING = frozenset({FailureKind.INVALID_SPEC, FailureKind.NAME_TAKEN, FailureKind.TEMPLATE_REFUSED})
 
 
@@ -125,7 +125,7 @@ def _disrupted(sight: PoolSight) -> Verdict:
 
 def _sentence(kind: FailureKind, pods: list[str], detail: str) -> str:
     subject = f"{_counted(pods)} {kind.happened}" if pods else kind.happened
-    said = f": {shortened(detail, _DETAIL_LENGTH)}" if detail else ""
+    said = f": {shortened(detail, _DETAIL_BYTES)}" if detail else ""
     return f"{subject[0].upper()}{subject[1:]}{said.rstrip('.')}. {kind.advice}"
 
 

@@ -17,6 +17,8 @@ def agrees(desired: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
 
 
 def _same(name: str, desired: Any, found: Any) -> bool:
+    if desired == found:
+        return True
     if found is None:
         # The API server leaves out what is empty, false or zero.
         return not desired
@@ -26,7 +28,7 @@ def _same(name: str, desired: Any, found: Any) -> bool:
         return isinstance(found, Mapping) and agrees(desired, found)
     if isinstance(desired, Sequence) and not isinstance(desired, str):
         return isinstance(found, Sequence) and _same_entries(MERGE_KEYS.get(name), desired, found)
-    return bool(desired == found or (name == "sizeLimit" and _quantity(desired) == _quantity(found)))
+    return name == "sizeLimit" and _quantity(desired) == _quantity(found)
 
 
 def _same_entries(key: str | None, desired: Sequence[Any], found: Sequence[Any]) -> bool:

@@ -11,7 +11,7 @@ from nasfleet.catalogue.changes import changes
 from nasfleet.names import SearchName
 from nasfleet_operator.announcements import announcements, event_name
 from nasfleet_operator.conditions import settle
-from nasfleet_operator.observed import SearchObserved, SearchResource, Truth, Unreadable
+from nasfleet_operator.observed import Condition, SearchObserved, SearchResource, Truth, Unreadable
 from nasfleet_operator.plan import Announce, DeclareSearch, Effect, EventKind, ForgetSearch, Plan, SetFinalizer
 from nasfleet_operator.reporting import report
 from nasfleet_operator.search_status import (
@@ -56,8 +56,8 @@ def _plan_declared(observed: SearchObserved, spec: SearchSpec, settings: Setting
             f"nasfleet delete {search.identity.name}, or give this one another name"
         )
         return _told(observed, (), SearchSight(State.NAME_TAKEN, message, None), settings, now)
-    if ours is None and _has_ended(search):
-        return _told(observed, (), _as_it_ended(search), settings, now)
+    if ours is None and (ending := _ending(search)) is not None:
+        return _told(observed, (), SearchSight(State(ending.reason), ending.message, None), settings, now)
     wanted = spec if ours is None else _declarable(ours, spec)
     if (refusal := observed.refusal or _forbidden_change(ours, wanted)) is not None:
         return _told(observed, (), SearchSight(State.REFUSED, refusal, ours), settings, now)
@@ -71,8 +71,8 @@ def _plan_declared(observed: SearchObserved, spec: SearchSpec, settings: Setting
 
 def _plan_unreachable(observed: SearchObserved, settings: Settings, now: float) -> Plan:
     """Tell that the controller is away; a search that has ended stays as it ended."""
-    if _has_ended(observed.search):
-        return _told(observed, (), _as_it_ended(observed.search), settings, now)
+    if (ending := _ending(observed.search)) is not None:
+        return _told(observed, (), SearchSight(State(ending.reason), ending.message, None), settings, now)
     message = "the controller does not answer; the search goes on when it does, and its trainers do meanwhile"
     return _told(observed, (), SearchSight(State.CONTROLLER_UNAVAILABLE, message, None), settings, now)
 
@@ -131,19 +131,10 @@ def _declared(view: SearchView | None, uid: str, spec: SearchSpec, now: float) -
     return replace(view, spec=spec, state=state if toggled else view.state)
 
 
-def _has_ended(search: SearchResource) -> bool:
-    """Return whether it is known to have ended: then it is not started again, though the controller has it no more."""
-    return any(
-        condition.type in {"Complete", "Failed"}
-        and condition.status is Truth.TRUE
-        and condition.reason in {State.COMPLETED, State.CANCELLED}
-        for condition in search.conditions
-    )
-
-
-def _as_it_ended(search: SearchResource) -> SearchSight:
-    ready = next(condition for condition in search.conditions if condition.type == "Ready")
-    return SearchSight(State(ready.reason), ready.message, None)
+def _ending(search: SearchResource) -> Condition | None:
+    """Return how a search is known to have ended: then it is not started again, though the controller has it no more."""
+    ends = {("Complete", State.COMPLETED), ("Failed", State.CANCELLED)}
+    return next((one for one in search.conditions if one.status is Truth.TRUE and (one.type, one.reason) in ends), None)
 
 
 def _told(observed: SearchObserved, effects: tuple[Effect, ...], sight: SearchSight, settings: Settings, now: float) -> Plan:

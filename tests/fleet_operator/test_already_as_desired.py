@@ -1,0 +1,51 @@
+from typing import Any
+
+import pytest
+
+from nasfleet.catalogue import TrainerPoolSpec
+from nasfleet_operator.deployment import deployment
+from nasfleet_operator.sameness import agrees
+from nasfleet_testing.observed_states import SETTINGS, pool
+
+
+@pytest.mark.parametrize(
+    ("desired", "found"),
+    [
+        pytest.param({"requests": {"cpu": "1"}}, {"requests": {"cpu": "1000m"}}, id="a quantity in another spelling"),
+        pytest.param({"limits": {"memory": "1.5Gi"}}, {"limits": {"memory": "1536Mi"}}, id="and in another unit"),
+        pytest.param({"limits": {"nvidia.com/gpu": 1}}, {"limits": {"nvidia.com/gpu": "1"}}, id="and as a number"),
+        pytest.param({"emptyDir": {"sizeLimit": "1Gi"}}, {"emptyDir": {"sizeLimit": "1024Mi"}}, id="and of a volume"),
+        pytest.param({"a": 1}, {"a": 1, "b": 2}, id="a default of the API server"),
+        pytest.param({"hostNetwork": False, "args": [], "labels": {}}, {}, id="what the API server leaves out"),
+        pytest.param({"env": [{"name": "A"}]}, {"env": [{"name": "B"}, {"name": "A", "value": ""}]}, id="another's entry"),
+        pytest.param({"command": ["a", "b"]}, {"command": ["a", "b"]}, id="a list"),
+    ],
+)
+def test_these_are_as_desired(desired: dict[str, Any], found: dict[str, Any]) -> None:
+    assert agrees(desired, found)
+
+
+@pytest.mark.parametrize(
+    ("desired", "found"),
+    [
+        pytest.param({"requests": {"cpu": "1"}}, {"requests": {"cpu": "2"}}, id="another quantity"),
+        pytest.param({"requests": {"cpu": "1"}}, {"requests": {}}, id="no quantity"),
+        pytest.param({"labels": {"version": "1"}}, {"labels": {"version": "1.0"}}, id="texts that are no quantities"),
+        pytest.param({"replicas": 0}, {"replicas": 1}, id="zero and not zero"),
+        pytest.param({"command": ["a", "b"]}, {"command": ["b", "a"]}, id="another order"),
+        pytest.param({"command": ["a"]}, {"command": ["a", "b"]}, id="a longer list"),
+        pytest.param({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "A", "value": "2"}]}, id="another value"),
+        pytest.param({"env": [{"name": "A"}]}, {"env": []}, id="an entry gone"),
+        pytest.param({"spec": {"a": 1}}, {"spec": 1}, id="no map"),
+        pytest.param({"a": 1}, {}, id="a field gone"),
+    ],
+)
+def test_these_are_not(desired: dict[str, Any], found: dict[str, Any]) -> None:
+    assert not agrees(desired, found)
+
+
+def test_a_field_that_the_pool_no_longer_asks_for_is_seen_too() -> None:
+    before, after = TrainerPoolSpec(node_selector={"gpu": "h200"}), TrainerPoolSpec()
+    found = deployment(pool(before), before, 1, SETTINGS)
+    assert agrees(deployment(pool(after), after, 1, SETTINGS)["spec"], found["spec"])
+    assert not agrees(deployment(pool(after), after, 1, SETTINGS), found)

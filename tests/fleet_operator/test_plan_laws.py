@@ -1,0 +1,240 @@
+"""Laws of planning, over thousands of observed states. Each plan is carried out on a model of Kubernetes and the controller."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nasfleet.catalogue import TrainerPoolSpec
+from nasfleet_operator.deployment import belongs_to
+from nasfleet_operator.observed import Pod, PoolObserved, SearchObserved
+from nasfleet_operator.plan import (
+    Announce,
+    ApplyObject,
+    DeclarePool,
+    DeclareSearch,
+    Effect,
+    ForgetSearch,
+    Plan,
+    SetDeletionCost,
+    SetFinalizer,
+    SetReplicas,
+    WriteStatus,
+)
+from nasfleet_operator.pool_planning import plan_pool
+from nasfleet_operator.search_planning import plan_search
+from nasfleet_operator.views import TrainerState
+from nasfleet_testing.observed_states import POOL, SEARCH, SETTINGS, pools_observed, searches_observed
+from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_pool, carry_out_on_search
+
+thousand = settings(max_examples=200, deadline=None)
+
+
+def pool_plan(observed: PoolObserved) -> Plan:
+    return plan_pool(observed, SETTINGS, NOW)
+
+
+def search_plan(observed: SearchObserved | Gone) -> Plan:
+    return Plan() if isinstance(observed, Gone) else plan_search(observed, SETTINGS, NOW)
+
+
+@thousand
+@given(pools_observed())
+def test_after_the_plan_of_a_pool_is_carried_out_the_next_plan_is_empty(observed: PoolObserved) -> None:
+    after = carry_out_on_pool(pool_plan(observed).effects, observed)
+    assert pool_plan(after).effects == ()
+
+
+@thousand
+@given(searches_observed())
+def test_after_the_plan_of_a_search_is_carried_out_the_next_plan_is_empty(observed: SearchObserved) -> None:
+    after = carry_out_on_search(search_plan(observed).effects, observed)
+    assert search_plan(after).effects == ()
+
+
+def ends(observed: Any, plan: Callable[[Any], Plan], carry_out: Callable[[Sequence[Effect], Any], Any]) -> list[Any]:
+    """Return the end states of all ways to be interrupted: after each effect, and again on the way from there."""
+    effects = plan(observed).effects
+    whole = carry_out(effects, observed)
+    interrupted = [carry_out(effects[:done], observed) for done in range(1, len(effects))]
+    return [whole, *(carry_out(plan(half).effects, half) for half in interrupted)]
+
+
+@thousand
+@given(pools_observed())
+def test_wherever_the_plan_of_a_pool_is_interrupted_the_next_one_leads_to_the_same_end(observed: PoolObserved) -> None:
+    whole, *others = ends(observed, pool_plan, carry_out_on_pool)
+    assert all(other == whole for other in others)
+
+
+@thousand
+@given(searches_observed())
+def test_wherever_the_plan_of_a_search_is_interrupted_the_next_one_leads_to_the_same_end(observed: SearchObserved) -> None:
+    whole, *others = ends(observed, search_plan, carry_out_on_search)
+    assert all(other == whole for other in others)
+
+
+_ORDER: tuple[type[Any], ...] = (
+    SetReplicas,
+    DeclarePool,
+    SetDeletionCost,
+    ApplyObject,
+    SetFinalizer,
+    DeclareSearch,
+    ForgetSearch,
+    WriteStatus,
+    Announce,
+)
+
+
+@thousand
+@given(st.one_of(pools_observed().map(pool_plan), searches_observed().map(search_plan)))
+def test_the_status_is_written_once_after_what_it_tells_of_and_people_are_told_last(plan: Plan) -> None:
+    # The end of a search's finalizer is the end of the search: what there is to tell is told before.
+    effects = [effect for effect in plan.effects if not (isinstance(effect, SetFinalizer) and not effect.present)]
+    ranks = [_ORDER.index(type(effect)) for effect in effects]
+    assert ranks == sorted(ranks)
+    assert ranks.count(_ORDER.index(WriteStatus)) <= 1
+    assert plan.effects[len(effects) :] == tuple(effect for effect in plan.effects if effect not in effects)
+
+
+def costs_after(observed: PoolObserved) -> tuple[list[Pod], list[Pod]]:
+    """Return the idle and the busy pods among those that Kubernetes chooses from by cost."""
+    plan = pool_plan(observed)
+    after = carry_out_on_pool(plan.effects, observed)
+    fleet = after.fleet
+    working = {trainer.name for trainer in fleet.trainers if trainer.leases} if fleet is not None else set()
+    candidates = [pod for pod in after.pods if pod.lives and pod.replica_set.startswith("gpu-trainers-") and pod.ready]
+    return [one for one in candidates if one.name not in working], [one for one in candidates if one.name in working]
+
+
+def shrinking(observed: PoolObserved) -> bool:
+    """Return whether the plan lowers a Deployment of ours below the pods that it has, but not to none."""
+    applied = [effect.manifest for effect in pool_plan(observed).effects if isinstance(effect, ApplyObject)]
+    wanted = [manifest["spec"]["replicas"] for manifest in applied if manifest["kind"] == "Deployment"]
+    living = [pod for pod in observed.pods if pod.lives and pod.replica_set.startswith("gpu-trainers-")]
+    return bool(wanted) and observed.deployment is not None and 0 < wanted[0] < len(living)
+
+
+@thousand
+@given(pools_observed().filter(shrinking))
+def test_no_busy_pod_is_cheaper_than_an_idle_one_when_a_pool_shrinks(observed: PoolObserved) -> None:
+    idle, busy = costs_after(observed)
+    assert not idle or not busy or max(pod.deletion_cost for pod in idle) < min(pod.deletion_cost for pod in busy)
+
+
+@thousand
+@given(pools_observed())
+def test_no_more_costs_are_written_than_there_are_idle_or_busy_pods(observed: PoolObserved) -> None:
+    plan = pool_plan(observed)
+    priced = [effect for effect in plan.effects if isinstance(effect, SetDeletionCost)]
+    working = {one.name for one in observed.fleet.trainers if one.leases} if observed.fleet is not None else set()
+    living = [pod for pod in observed.pods if pod.lives and pod.replica_set.startswith("gpu-trainers-")]
+    busy = sum(pod.name in working and pod.ready for pod in living)
+    assert len(priced) <= min(busy, len(living) - busy)
+    wanted = [effect.manifest["spec"]["replicas"] for effect in plan.effects if _is_deployment(effect)]
+    assert not (priced and wanted == [0])
+
+
+@thousand
+@given(pools_observed())
+def test_an_autoscaled_pool_stays_within_its_limits(observed: PoolObserved) -> None:
+    spec = observed.pool.declared
+    if not isinstance(spec, TrainerPoolSpec) or spec.autoscaling is None:
+        return
+    for effect in pool_plan(observed).effects:
+        replicas = [effect.replicas] if isinstance(effect, SetReplicas) else []
+        replicas += [effect.manifest["spec"]["replicas"]] if _is_deployment(effect) else []
+        for count in replicas:
+            assert count == 0 if spec.suspend else spec.autoscaling.min_replicas <= count <= spec.autoscaling.max_replicas
+
+
+@thousand
+@given(pools_observed())
+def test_nothing_is_touched_that_is_not_the_pools(observed: PoolObserved) -> None:
+    found = observed.deployment
+    foreign = found is not None and not belongs_to(POOL, found)
+    own = {pod.name for pod in observed.pods if pod.replica_set.startswith("gpu-trainers-") and not foreign}
+    for effect in pool_plan(observed).effects:
+        match effect:
+            case ApplyObject(manifest=manifest):
+                assert not foreign
+                assert (manifest["metadata"]["namespace"], manifest["metadata"]["name"]) == ("research", "gpu-trainers")
+                assert belongs_to(POOL, manifest)
+            case SetDeletionCost(namespace=namespace, pod=name):
+                assert namespace == "research"
+                assert name in own
+            case SetReplicas(namespace=namespace, pool=name):
+                assert (namespace, name) == ("research", "gpu")
+            case WriteStatus(target=target) | Announce(regarding=target):
+                assert target == POOL
+            case DeclarePool(name=name, cordoned=cordoned):
+                assert str(name) == "namespaces/research/pools/gpu"
+                assert cordoned <= own
+            case _:
+                raise AssertionError(f"{effect} is none of a pool's")
+
+
+@thousand
+@given(searches_observed())
+def test_nothing_is_touched_that_is_not_the_searchs(observed: SearchObserved) -> None:
+    there = observed.at_controller
+    for effect in search_plan(observed).effects:
+        match effect:
+            case DeclareSearch(name=name, uid=uid):
+                assert (str(name), uid) == ("namespaces/research/searches/digits", SEARCH.uid)
+                assert there is None or there.uid == uid
+            case ForgetSearch(name=name):
+                assert str(name) == "namespaces/research/searches/digits"
+                assert there is not None
+                assert there.uid == SEARCH.uid
+            case SetFinalizer(target=target) | WriteStatus(target=target) | Announce(regarding=target):
+                assert target == SEARCH
+            case _:
+                raise AssertionError(f"{effect} is none of a search's")
+
+
+@thousand
+@given(pools_observed())
+def test_no_trainer_at_work_is_cordoned_or_given_up_and_none_is_gone_that_has_a_pod(observed: PoolObserved) -> None:
+    trainers = observed.fleet.trainers if observed.fleet is not None else ()
+    working = {trainer.name for trainer in trainers if trainer.leases}
+    connected = {trainer.name for trainer in trainers if trainer.state is not TrainerState.LOST}
+    ready = {pod.name for pod in observed.pods if pod.ready}
+    present = {pod.name for pod in observed.pods if pod.phase not in {"Failed", "Succeeded"}}
+    for effect in pool_plan(observed).effects:
+        if isinstance(effect, DeclarePool):
+            assert not effect.cordoned & working & ready
+            assert not effect.gone & (connected | present)
+
+
+@thousand
+@given(searches_observed())
+def test_the_controller_has_no_search_without_our_finalizer(observed: SearchObserved) -> None:
+    after = observed
+    for effect in search_plan(observed).effects:
+        if isinstance(effect, DeclareSearch):
+            assert after.search.finalized
+        carried = carry_out_on_search((effect,), after)
+        if isinstance(carried, Gone):
+            assert not after.reachable or after.at_controller is None or after.at_controller.uid != SEARCH.uid
+            return
+        after = carried
+
+
+def _is_deployment(effect: Effect) -> bool:
+    return isinstance(effect, ApplyObject) and effect.manifest["kind"] == "Deployment"
+
+
+def test_the_laws_see_what_they_are_about() -> None:
+    """The generated states reach each kind of effect, or the laws above would hold of nothing."""
+    seen: set[type[Any]] = set()
+
+    @settings(max_examples=300, deadline=None, database=None)
+    @given(st.one_of(pools_observed().map(pool_plan), searches_observed().map(search_plan)))
+    def collect(plan: Plan) -> None:
+        seen.update(type(effect) for effect in plan.effects)
+
+    collect()
+    assert seen == set(_ORDER)

@@ -1,0 +1,63 @@
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasfleet_operator.overlay import overlay
+from nasfleet_operator.sameness import agrees
+
+values = st.recursive(
+    st.integers(0, 3) | st.text("ab", min_size=1, max_size=2),
+    lambda inner: st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, max_size=3) | st.lists(inner, max_size=2),
+    max_leaves=8,
+)
+maps = st.dictionaries(st.text("abc", min_size=1, max_size=2), values, max_size=4)
+
+
+def test_maps_are_merged_and_null_takes_a_key_out() -> None:
+    under = {"spec": {"nodeSelector": {"a": "1", "b": "2"}, "hostNetwork": True}}
+    assert overlay(under, {"spec": {"nodeSelector": {"b": None, "c": "3"}}}) == {
+        "spec": {"nodeSelector": {"a": "1", "c": "3"}, "hostNetwork": True}
+    }
+
+
+def test_entries_that_kubernetes_knows_by_name_are_merged_and_new_ones_added_behind() -> None:
+    under = {"containers": [{"name": "trainer", "image": "a", "env": [{"name": "A", "value": "1"}]}]}
+    over = {"containers": [{"name": "trainer", "env": [{"name": "B", "value": "2"}]}, {"name": "sidecar", "image": "s"}]}
+    assert overlay(under, over) == {
+        "containers": [
+            {"name": "trainer", "image": "a", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
+            {"name": "sidecar", "image": "s"},
+        ]
+    }
+
+
+def test_mounts_are_known_by_their_path_and_ports_by_their_number() -> None:
+    under = {"volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}], "ports": [{"name": "metrics", "containerPort": 9465}]}
+    over = {"volumeMounts": [{"name": "fast", "mountPath": "/tmp"}], "ports": [{"containerPort": 9465, "hostPort": 1}]}
+    assert overlay(under, over) == {
+        "volumeMounts": [{"name": "fast", "mountPath": "/tmp"}],
+        "ports": [{"name": "metrics", "containerPort": 9465, "hostPort": 1}],
+    }
+
+
+def test_any_other_list_is_replaced() -> None:
+    under = {"tolerations": [{"key": "nvidia.com/gpu"}], "args": ["a", "b"]}
+    assert overlay(under, {"tolerations": [{"key": "x"}], "args": ["c"]}) == {"tolerations": [{"key": "x"}], "args": ["c"]}
+
+
+def test_nulls_deep_in_what_is_new_vanish_too() -> None:
+    assert overlay({}, {"spec": {"a": None, "b": {"c": None}}}) == {"spec": {"b": {}}}
+
+
+@given(maps, maps)
+def test_laying_a_template_over_twice_is_laying_it_over_once(under: dict[str, Any], over: dict[str, Any]) -> None:
+    once = overlay(under, over)
+    assert overlay(once, over) == once
+
+
+@given(maps, maps)
+def test_what_lies_over_is_there_and_nothing_is_changed_in_place(under: dict[str, Any], over: dict[str, Any]) -> None:
+    before = repr((under, over))
+    assert agrees(over, overlay(under, over))
+    assert repr((under, over)) == before

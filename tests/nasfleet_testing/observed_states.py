@@ -1,0 +1,293 @@
+"""Observed states by the thousand: pools and searches in every condition that a pass may find them in."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from nasfleet.catalogue import (
+    Accuracy,
+    Autoscaling,
+    Budget,
+    ChoiceDecision,
+    Choices,
+    Random,
+    SearchSpaceSection,
+    SearchSpec,
+    Synthetic,
+    TrainerPoolSpec,
+)
+from nasfleet_operator.deployment import deployment, disruption_budget
+from nasfleet_operator.failure_kinds import FailureKind
+from nasfleet_operator.observed import (
+    Container,
+    Pod,
+    PodCondition,
+    PodLoss,
+    PoolObserved,
+    PoolResource,
+    SearchObserved,
+    SearchResource,
+    Termination,
+    Truth,
+    Unreadable,
+)
+from nasfleet_operator.plan import Identity
+from nasfleet_operator.pool_planning import plan_pool
+from nasfleet_operator.search_planning import plan_search
+from nasfleet_operator.settings import Settings
+from nasfleet_operator.views import (
+    BestTrial,
+    FleetView,
+    PoolView,
+    SearchState,
+    SearchView,
+    TrainerState,
+    TrainerView,
+    TrialCounts,
+)
+from nasfleet_testing.planned_worlds import NOW, carry_out_on_pool, carry_out_on_search, stored
+
+SETTINGS = Settings(controller="controller.nasfleet:50051", trainer_image="example.com/nasfleet/trainer:1.0")
+POOL = Identity("nasfleet.dev/v1alpha1", "TrainerPool", "research", "gpu", "pool-1")
+SEARCH = Identity("nasfleet.dev/v1alpha1", "ArchitectureSearch", "research", "digits", "search-1")
+SPACE = SearchSpaceSection(space=Choices(decisions=(ChoiceDecision(name="width", options=(1, 2)),)))
+
+
+def pod(number: int = 0, **about: Any) -> Pod:
+    """Return a pod that works, or one that differs from it."""
+    fields = {"phase": "Running", "ready": True, "node": "node-1", "replica_set": "gpu-trainers-5d8f", "created_at": NOW - 900}
+    return Pod(name=f"gpu-trainers-5d8f-{number}", uid=f"pod-{number}", **(fields | about))
+
+
+def idle(number: int, seconds: float = 5.0) -> TrainerView:
+    return TrainerView(name=f"gpu-trainers-5d8f-{number}", state=TrainerState.IDLE, idle_seconds=seconds)
+
+
+def busy(number: int, state: TrainerState = TrainerState.BUSY) -> TrainerView:
+    return TrainerView(name=f"gpu-trainers-5d8f-{number}", state=state, leases=1)
+
+
+def pool(spec: TrainerPoolSpec | Unreadable | None = None, **about: Any) -> PoolResource:
+    return PoolResource(identity=POOL, generation=1, labels={"gpu": "h200"}, declared=spec or TrainerPoolSpec(), **about)
+
+
+def settled_pool(spec: TrainerPoolSpec, count: int, **about: Any) -> PoolObserved:
+    """Return a pool that has become what it should be, its trainers idle, and whatever is said to be otherwise."""
+    resource = pool(spec)
+    objects = deployed(resource, spec, count)
+    view = PoolView(labels=resource.labels, service_account=SETTINGS.service_account, wanted_size=count)
+    fleet = FleetView(pool=view, trainers=tuple(map(idle, range(count))))
+    observed = PoolObserved(pool=resource, **objects, pods=tuple(map(pod, range(count))), fleet=fleet)
+    observed = carry_out_on_pool(plan_pool(observed, SETTINGS, NOW - 3600).effects, observed)
+    return replace(observed, **about)
+
+
+def deployed(resource: PoolResource, spec: TrainerPoolSpec, replicas: int) -> dict[str, Mapping[str, Any]]:
+    """Return the objects of a pool, rolled out."""
+    found = stored(deployment(resource, spec, replicas, SETTINGS), None)
+    counts = {"replicas": replicas, "readyReplicas": replicas, "updatedReplicas": replicas, "observedGeneration": 1}
+    found["status"] = counts
+    return {"deployment": found, "budget": stored(disruption_budget(resource, spec), None)}
+
+
+def failing_creation(found: Mapping[str, Any] | None, message: str) -> dict[str, Any]:
+    """Return a Deployment that cannot make its pods."""
+    assert found is not None
+    failing = deepcopy(dict(found))
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    failing.setdefault("status", {})["conditions"] = [condition]
+    return failing
+
+
+def search_spec(**changes: Any) -> SearchSpec:
+    fields: dict[str, Any] = {
+        "search_space": SPACE,
+        "strategy": Random(),
+        "task": Synthetic(),
+        "reward": Accuracy(),
+        "budget": Budget(trials=200),
+    }
+    return SearchSpec(**(fields | changes))
+
+
+def search(declared: SearchSpec | Unreadable | None = None, **about: Any) -> SearchResource:
+    return SearchResource(identity=SEARCH, generation=1, declared=declared or search_spec(), **about)
+
+
+def view(state: SearchState = SearchState.RUNNING, **about: Any) -> SearchView:
+    fields: dict[str, Any] = {"uid": SEARCH.uid, "spec": search_spec(), "created_at": NOW - 60}
+    return SearchView(state=state, **(fields | about))
+
+
+# Strategies.
+
+_counts = st.integers(0, 6)
+_ages = st.sampled_from((0.0, 3.0, 30.0, 700.0))
+_specs = st.builds(
+    TrainerPoolSpec,
+    replicas=_counts,
+    suspend=st.sampled_from((False, False, False, True)),
+    slots=st.integers(1, 3),
+    gpus=st.integers(0, 2),
+    autoscaling=st.none()
+    | st.builds(Autoscaling, min_replicas=st.integers(0, 2), max_replicas=st.integers(2, 5), idle_seconds=st.just(60)),
+    template=st.sampled_from(({}, {"spec": {"hostNetwork": False, "containers": [{"name": "trainer", "env": []}]}})),
+)
+_pod_conditions = st.dictionaries(
+    st.sampled_from(("PodScheduled", "DisruptionTarget", "TerminationTarget")),
+    st.builds(
+        PodCondition,
+        status=st.sampled_from(Truth),
+        reason=st.sampled_from(("Unschedulable", "SchedulingGated", "PreemptionByScheduler", "EvictionByEvictionAPI", "")),
+        message=st.text(max_size=20),
+        changed_at=_ages.map(lambda age: NOW - age),
+    ),
+    max_size=2,
+)
+_terminations = st.none() | st.builds(
+    Termination,
+    reason=st.sampled_from(("OOMKilled", "Error")),
+    exit_code=st.just(137),
+    ended_at=_ages.map(lambda age: NOW - age),
+)
+_containers = st.builds(
+    Container,
+    name=st.just("trainer"),
+    waiting_reason=st.sampled_from(("", "", "ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError")),
+    ended_before=_terminations,
+)
+
+
+@st.composite
+def _pods(draw: st.DrawFn) -> tuple[Pod, ...]:
+    fields = st.fixed_dictionaries(
+        {
+            "phase": st.sampled_from(("Running", "Running", "Running", "Pending", "Failed", "Succeeded")),
+            "reason": st.sampled_from(("", "", "Evicted")),
+            "ready": st.sampled_from((True, True, False)),
+            "gated": st.sampled_from((False, False, True)),
+            "replica_set": st.sampled_from(("gpu-trainers-5d8f",) * 4 + ("gpu-trainers-77aa", "another-5d8f", "")),
+            "created_at": _ages.map(lambda age: NOW - age),
+            "deleted_at": st.sampled_from((None, None, None, NOW - 5)),
+            "deletion_cost": st.integers(-3, 3),
+            "conditions": _pod_conditions,
+            "containers": st.tuples(_containers),
+        }
+    )
+    return tuple(pod(number, **about) for number, about in enumerate(draw(st.lists(fields, max_size=8))))
+
+
+@st.composite
+def _fleets(draw: st.DrawFn, resource: PoolResource) -> FleetView | None:
+    if draw(st.sampled_from((True, False, False, False))):
+        return None
+    numbers = draw(st.lists(st.integers(0, 9), unique=True, max_size=8))
+    kinds = st.sampled_from(
+        (idle(0), idle(0, 500.0), busy(0), busy(0), busy(0, TrainerState.DRAINING), busy(0, TrainerState.LOST))
+    )
+    trainers = tuple(replace(draw(kinds), name=f"gpu-trainers-5d8f-{number}") for number in numbers)
+    views = st.builds(
+        PoolView,
+        labels=st.sampled_from((resource.labels, {})),
+        service_account=st.just(SETTINGS.service_account),
+        wanted_size=_counts,
+        cordoned=st.frozensets(st.sampled_from(("gpu-trainers-5d8f-0", "gpu-trainers-5d8f-1"))),
+        wanted_slots=st.integers(0, 20),
+    )
+    # The first declaration of an autoscaled pool tells how much is wanted: that is news, and no law holds across news.
+    declared = isinstance(resource.declared, TrainerPoolSpec) and resource.declared.autoscaling is not None
+    return FleetView(pool=draw(views if declared else st.none() | views), trainers=trainers)
+
+
+@st.composite
+def _objects(draw: st.DrawFn, resource: PoolResource) -> dict[str, Mapping[str, Any] | None]:
+    spec = resource.declared if isinstance(resource.declared, TrainerPoolSpec) else TrainerPoolSpec()
+    if draw(st.sampled_from((True, False, False, False))):
+        return {"deployment": None, "budget": None}
+    found = deployed(resource, draw(st.sampled_from((spec, replace(spec, slots=7)))), draw(_counts))
+    changed = deepcopy(dict(found["deployment"]))
+    match draw(st.sampled_from(("kept", "kept", "kept", "foreign", "drifted", "deleted", "failing"))):
+        case "foreign":
+            changed["metadata"]["ownerReferences"] = []
+        case "drifted":
+            changed["spec"]["template"]["spec"]["containers"][0]["image"] = "example.com/other:1"
+        case "deleted":
+            changed["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        case "failing":
+            changed = failing_creation(changed, draw(st.sampled_from(('pods "x" is forbidden: exceeded quota: gpus', "no"))))
+        case _:
+            pass
+    return {"deployment": changed, "budget": draw(st.sampled_from((None, found["budget"])))}
+
+
+@st.composite
+def pools_observed(draw: st.DrawFn) -> PoolObserved:
+    """Generate pools as a pass may find them; most have a status of an earlier and different moment."""
+    declared = draw(st.one_of(_specs, _specs, _specs, _specs, st.just(Unreadable("spec.gpus is -1: give 0 to 64"))))
+    resource = pool(declared)
+    states = st.builds(
+        lambda objects, pods, fleet, lost, refusal: PoolObserved(
+            pool=resource, **objects, pods=pods, fleet=fleet, lost=lost, refusal=refusal
+        ),
+        _objects(resource),
+        _pods(),
+        _fleets(resource),
+        st.lists(
+            st.builds(
+                PodLoss,
+                st.just("lost"),
+                st.just("gone-1"),
+                st.sampled_from((FailureKind.EVICTED, FailureKind.PREEMPTED)),
+                _ages.map(lambda age: NOW - age),
+            ),
+            max_size=2,
+        ).map(tuple),
+        st.sampled_from((None, None, None, "spec.template is wrong")),
+    )
+    state = draw(states)
+    if draw(st.booleans()):
+        earlier = draw(states)
+        done = carry_out_on_pool(plan_pool(earlier, SETTINGS, NOW - draw(_ages)).effects, earlier)
+        state = replace(state, pool=replace(state.pool, status=done.pool.status, conditions=done.pool.conditions))
+    return state
+
+
+@st.composite
+def searches_observed(draw: st.DrawFn) -> SearchObserved:
+    """Generate searches as a pass may find them."""
+    specs = st.builds(
+        search_spec, suspend=st.booleans(), parallelism=st.sampled_from((8, 9)), seed=st.sampled_from((0, 0, 0, 1))
+    )
+    declared = draw(st.one_of(specs, specs, specs, st.just(Unreadable("spec.budget is missing: give it"))))
+    views = st.builds(
+        SearchView,
+        uid=st.sampled_from((SEARCH.uid,) * 4 + ("search-0",)),
+        spec=specs,
+        state=st.sampled_from(SearchState),
+        message=st.sampled_from(("", "all 200 trials are settled")),
+        counts=st.builds(TrialCounts, queued=st.integers(0, 2), running=st.integers(0, 2), succeeded=st.integers(0, 200)),
+        best=st.none()
+        | st.builds(BestTrial, number=st.integers(0, 9), reward=st.floats(-1, 1), architecture=st.just("0" * 16)),
+        trainer_seconds=st.floats(0, 1e6),
+        trials_per_second=st.sampled_from((0.0, 2.5)),
+        created_at=st.just(NOW - 60),
+        ended_at=st.none() | st.just(NOW - 1),
+    )
+    states = st.builds(
+        SearchObserved,
+        search=st.builds(search, st.just(declared), finalized=st.booleans()),
+        at_controller=st.none() | views,
+        reachable=st.sampled_from((True, True, True, False)),
+        refusal=st.sampled_from((None, None, None, None, "another search is named digits")),
+    )
+    state: SearchObserved = draw(states)
+    if draw(st.booleans()):
+        earlier = draw(states)
+        done = carry_out_on_search(plan_search(earlier, SETTINGS, NOW - draw(_ages)).effects, earlier)
+        assert isinstance(done, SearchObserved)
+        state = replace(state, search=replace(state.search, status=done.search.status, conditions=done.search.conditions))
+    deleted_at = draw(st.sampled_from((None, None, None, NOW - 1, NOW - 100)))
+    return replace(state, search=replace(state.search, deleted_at=deleted_at))
