@@ -1,9 +1,9 @@
 """Blocks as structural OpenAPI v3 schemas for the Kubernetes API server, with CEL for what schemas cannot say.
 
 The API server fills the defaults in, refuses what is out of bounds or does not go together, and keeps what is frozen as it was
-created. What it cannot see is left to `Reader`, which the operator calls on what was stored: options that are null or equal
-though spelled differently (`1` and `true`), and numbers in free maps that floating point does not hold exactly. What stands
-there as null it takes for absent.
+created. What it cannot see is left to `Reader` and to the controller, which the operator asks about what was stored: options
+that are null, equal though spelled differently (`1` and `true`) or brought into another order, and numbers in free maps that
+floating point does not hold exactly. A field that stands there as null it takes for absent.
 """
 
 from collections.abc import Iterable
@@ -51,6 +51,8 @@ def block_schema(block: type[Any], *, frozen: bool = False) -> Schema:
             properties[field.document_name] = _field_schema(field, frozen=stays)
         if stays and field.nullable:
             validations.append(_presence(field.document_name).validation())
+        if stays and field.about.key is not None:
+            validations.append(_order(field.document_name, field.about.key).validation())
     schema: Schema = {"type": "object", "description": _sentence(block), "properties": properties}
     if required := [field.document_name for field in fields if field.required and not field.about.inline]:
         schema["required"] = required
@@ -163,6 +165,12 @@ def _choice_validations(field: Field, *, frozen: bool) -> list[dict[str, str]]:
 
 def _presence(name: str) -> Rule:
     return Rule(holds=f"has(self.{name}) == has(oldSelf.{name})", message=FROZEN, path=name)
+
+
+def _order(name: str, key: str) -> Rule:
+    """Return what equality of lists with keys leaves out."""
+    keys = f".{name}.map(one, one.{key})"
+    return Rule(holds=f"self{keys} == oldSelf{keys}", message=FROZEN, path=name)
 
 
 def _with_validations(schema: Schema, validations: Iterable[dict[str, str]]) -> Schema:
