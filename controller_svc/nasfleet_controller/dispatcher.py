@@ -15,6 +15,7 @@ from nasfleet_controller.trainers import Lease, Standing, Trainer, TrainerProfil
 
 UNABLE_BACKOFF_SECONDS = 30.0
 PREFETCH_PER_SLOT = 1
+MOST_PER_SLOT = 1 + PREFETCH_PER_SLOT
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Dispatcher:
         self.pools = Pools(pools)
         self.trainers: dict[str, Trainer] = {}
         self.leases: dict[int, Lease] = {}
+        self._roomy: dict[str, Trainer] = {}  # those that may hold more, so that nobody looks through the whole fleet
         self._told_to_leave: set[str] = set()
 
     def connect(self, profile: TrainerProfile, held: Sequence[int], now: float) -> tuple[list[Lease], list[int]]:
@@ -65,6 +67,7 @@ class Dispatcher:
             return [], sorted(held)
         known.profile, known.heard_at, known.connected = profile, now, True
         known.standing = self.pools.standing(profile)
+        self._note_room(known)
         for lease in known.leases.values():
             lease.wanted_back = False  # the order may not have reached it
         dropped = [lease for fence, lease in known.leases.items() if fence not in held]
@@ -81,7 +84,7 @@ class Dispatcher:
         trainer = self.trainers.get(profile.instance_id) or self._enlist(profile, now)
         trainer.connected = False
         trainer.standing = Standing(namespace, {})
-        trainer.leases[lease.fence] = self.leases[lease.fence] = lease
+        self._hold(trainer, lease)
 
     def hear(self, instance_id: str, now: float) -> None:
         """Renew all leases of a trainer."""
@@ -91,7 +94,7 @@ class Dispatcher:
         """Give out a lease under the next fence."""
         self.last_fence += 1
         lease = Lease(self.last_fence, placement.search_id, number, placement.instance_id, lease_seconds, now)
-        self.trainers[placement.instance_id].leases[lease.fence] = self.leases[lease.fence] = lease
+        self._hold(self.trainers[placement.instance_id], lease)
         return lease
 
     def end(self, fence: int, now: float) -> Lease:
@@ -103,6 +106,7 @@ class Dispatcher:
         del trainer.leases[fence]
         if not trainer.leases:
             trainer.idle_since = now
+        self._note_room(trainer)
         self._forget_if_gone(trainer)
         return lease
 
@@ -156,12 +160,10 @@ class Dispatcher:
         Searches are served by weight. Trainers with a free slot come first, in the order in which they became free; after
         them one trial for each slot is given ahead of time, so that no trainer waits between two children.
         """
-        for per_slot in (1, 1 + PREFETCH_PER_SLOT):
-            spare = {
-                instance_id: trainer
-                for instance_id, trainer in self.trainers.items()
-                if trainer.takes_work(now) and trainer.spare(per_slot)
-            }
+        for per_slot in (1, MOST_PER_SLOT):
+            roomy = (trainer for trainer in self._roomy.values() if trainer.takes_work(now) and trainer.spare(per_slot))
+            longest_free_first = sorted(roomy, key=lambda trainer: trainer.free_since)
+            spare = {trainer.profile.instance_id: trainer for trainer in longest_free_first}
             waiting = [demand for demand in demands if demand.available > 0]
             while spare and waiting:
                 demand = min(waiting, key=lambda candidate: candidate.share)
@@ -181,11 +183,22 @@ class Dispatcher:
         trainer = Trainer(profile, self.pools.standing(profile), heard_at=now, free_since=now, idle_since=now)
         trainer.draining = profile.instance_id in self._told_to_leave
         self.trainers[profile.instance_id] = trainer
+        self._note_room(trainer)
         return trainer
+
+    def _hold(self, trainer: Trainer, lease: Lease) -> None:
+        trainer.leases[lease.fence] = self.leases[lease.fence] = lease
+        self._note_room(trainer)
+
+    def _note_room(self, trainer: Trainer) -> None:
+        if trainer.spare(MOST_PER_SLOT):
+            self._roomy[trainer.profile.instance_id] = trainer
+        else:
+            self._roomy.pop(trainer.profile.instance_id, None)
 
     def _forget_if_gone(self, trainer: Trainer) -> None:
         if not trainer.connected and not trainer.leases:
-            del self.trainers[trainer.profile.instance_id]
+            del self.trainers[trainer.profile.instance_id], self._roomy[trainer.profile.instance_id]
 
 
 def _may_be_of(trainer: Trainer, pool: PoolName) -> bool:

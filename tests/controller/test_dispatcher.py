@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from nasfleet_controller.connection import Connection
 from nasfleet_controller.dispatcher import (
+    MOST_PER_SLOT,
     PREFETCH_PER_SLOT,
     UNABLE_BACKOFF_SECONDS,
     Demand,
@@ -55,6 +56,38 @@ def test_no_trainer_holds_more_than_its_slots_and_what_is_ahead_of_time(slots: l
     held = Counter(lease.instance_id for lease in leases)
     assert all(held[f"t{index}"] <= count * (1 + PREFETCH_PER_SLOT) for index, count in enumerate(slots))
     assert [lease.fence for lease in leases] == list(range(1, len(leases) + 1))
+
+
+def test_who_has_been_free_for_longest_is_served_first() -> None:
+    dispatcher = fleet(profile("a"), profile("b"))
+    first, second = placed(dispatcher, [demand(available=2)])
+    dispatcher.end(second.fence, now=1.0)
+    dispatcher.end(first.fence, now=2.0)
+    assert [lease.instance_id for lease in placed(dispatcher, [demand(available=2)], now=3.0)] == ["b", "a"]
+
+
+@given(
+    slots=st.lists(st.integers(1, 3), min_size=1, max_size=4),
+    steps=st.lists(st.tuples(st.sampled_from(["place", "end", "leave", "return"]), st.integers(0, 20)), max_size=30),
+)
+def test_after_anything_a_trainer_is_served_exactly_if_it_has_room(slots: list[int], steps: list[tuple[str, int]]) -> None:
+    profiles = [profile(f"t{index}", slots=count) for index, count in enumerate(slots)]
+    dispatcher = fleet(*profiles)
+    for step, number in steps:
+        leases = sorted(dispatcher.leases)
+        known = profiles[number % len(profiles)]
+        if step == "place":
+            placed(dispatcher, [demand(available=number)])
+        elif step == "end" and leases:
+            dispatcher.end(leases[number % len(leases)], now=0.0)
+        elif step == "leave" and known.instance_id in dispatcher.trainers:
+            dispatcher.disconnect(known.instance_id)
+        elif step == "return":
+            dispatcher.connect(replace(known, slots=1 + number % 3), leases, now=0.0)
+    there = {name: trainer for name, trainer in dispatcher.trainers.items() if trainer.connected}
+    room = {name: max(0, trainer.profile.slots * MOST_PER_SLOT - len(trainer.leases)) for name, trainer in there.items()}
+    given_out = Counter(lease.instance_id for lease in placed(dispatcher, [demand(available=100)]))
+    assert given_out == Counter({name: count for name, count in room.items() if count})
 
 
 def test_searches_share_the_fleet_by_weight() -> None:
