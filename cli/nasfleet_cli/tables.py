@@ -1,4 +1,4 @@
-"""Searches, trials and trainers as tables: the columns of `nasfleet get`, narrow and wide, and how each is filled."""
+"""Searches, trials, trainers and pools as tables: the columns of `nasfleet get`, narrow and wide, and how each is filled."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 from rich.table import Table
 from rich.text import Text
 
-from nasfleet.names import SearchName
-from nasfleet.v1.fleet_pb2 import HeldTrial, Trainer, TrainerState
+from nasfleet.names import PoolName, SearchName
+from nasfleet.v1.fleet_pb2 import HeldTrial, Pool, Trainer, TrainerState
 from nasfleet.v1.search_pb2 import Search, SearchState
 from nasfleet.v1.trial_pb2 import FailureKind, Trial, TrialState
 from nasfleet_cli import figures
@@ -145,6 +145,24 @@ TRAINERS: tuple[Column[Trainer], ...] = (
     Column("WAITING", lambda trainer: str(sum(not trial.started for trial in trainer.trials)), number=True, wide=True),
     Column("INSTANCE", lambda trainer: trainer.instance_id, wide=True),
 )
+
+
+def pool_columns(trainers: Sequence[Trainer]) -> tuple[Column[Pool], ...]:
+    """Return the columns of pools, which count those of these trainers that are theirs."""
+
+    def of(pool: Pool) -> list[Trainer]:
+        return [trainer for trainer in trainers if trainer.pool == pool.name]
+
+    return (
+        Column("NAME", lambda pool: PoolName.parse(pool.name).pool_id),
+        Column("WANTED", lambda pool: f"{pool.wanted_size:,}", number=True),
+        Column("TRAINERS", lambda pool: f"{len(of(pool)):,}", number=True),
+        Column("BUSY", lambda pool: f"{sum(bool(_running(trainer)) for trainer in of(pool)):,}", number=True),
+        Column("WORK", lambda pool: f"{pool.wanted_slots:,}", number=True),
+        Column("CORDONED", lambda pool: f"{len(pool.cordoned_trainers):,}", number=True, wide=True),
+        Column("LABELS", lambda pool: ",".join(f"{key}={value}" for key, value in sorted(pool.labels.items())), wide=True),
+    )
+
 
 BEST: tuple[Column[Trial], ...] = (
     Column("TRIAL", lambda trial: short(trial.name)),

@@ -1,4 +1,4 @@
-"""Which controller a command talks to: the one named, the one of the state directory, or one started for the moment."""
+"""Which controller a command talks to: one that is named, a cluster's, the state directory's, or one started for the moment."""
 
 import contextlib
 import functools
@@ -13,6 +13,9 @@ import click
 
 from nasfleet.client import Client
 from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.names import DEFAULT_NAMESPACE
+from nasfleet_cli.forwarding import forwarded
+from nasfleet_cli.kubectl import DEFAULT_SERVICE, Cluster, Service
 from nasfleet_cli.processes import Program, ProgramEndedError, Serving, start_controller
 from nasfleet_cli.state_lock import wait_until_free
 
@@ -27,16 +30,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A controller by its address, or else by its state directory."""
+    """A controller by its address, by its cluster, or else by its state directory."""
 
     controller: str | None
     state: Path
+    cluster: Cluster | None = None
 
     @property
     def options(self) -> str:
         """Return what to add to a command so that it has this target; empty for the default."""
         if self.controller:
             return f" --controller {self.controller}"
+        if self.cluster is not None:
+            service = self.cluster.service
+            return f" --context {self.cluster.context}" + ("" if str(service) == DEFAULT_SERVICE else f" --service {service}")
         return "" if self.state == DEFAULT_STATE else f" --state {self.state}"
 
 
@@ -62,6 +69,37 @@ def target_options(command: F) -> F:
         return command(*args, target=Target(controller, state), **kwargs)
 
     return with_target  # type: ignore[return-value]  # click's decorators change the parameters
+
+
+def target_or_cluster_options(command: F) -> F:
+    """Add the options that choose a controller, also one in a cluster; a namespace that was not chosen is the context's."""
+
+    @click.option("--context", help="A cluster, by its context in the kubeconfig; needs kubectl.")
+    @click.option(
+        "--service",
+        envvar="NASFLEET_SERVICE",
+        show_envvar=True,
+        show_default=True,
+        default=DEFAULT_SERVICE,
+        metavar="NAMESPACE/NAME:PORT",
+        help="The controller's service in that cluster.",
+    )
+    @target_options
+    @functools.wraps(command)
+    def with_cluster(*args: Any, context: str | None, service: str, target: Target, **kwargs: Any) -> Any:
+        if context is not None:
+            if _was_typed("controller"):
+                raise InvalidInputError("--context and --controller name two controllers: give one of them")
+            target = Target(None, target.state, Cluster(context, Service.parse(service)))
+        if "namespace" in kwargs and kwargs["namespace"] is None:
+            kwargs["namespace"] = DEFAULT_NAMESPACE if target.cluster is None else target.cluster.namespace()
+        return command(*args, target=target, **kwargs)
+
+    return with_cluster  # type: ignore[return-value]  # click's decorators change the parameters
+
+
+def _was_typed(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
 
 
 def check_address(text: str) -> None:
@@ -132,17 +170,17 @@ def last_words(program: Program | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def connected(target: Target) -> Iterator[Client]:
-    """Yield a client of the target's controller; if none serves, of one that is started for so long.
+    """Yield a client of the target's controller; if none serves a state directory, of one that is started for so long.
 
     Raises:
         NotFoundError: if the state directory holds no searches.
         NasfleetError: if no controller answers or can be started.
     """
-    address = served(target)
-    if address is not None:
-        with Client(address) as client:
-            yield client
-        return
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(forwarded(target.cluster)) if target.cluster is not None else served(target)
+        if address is not None:
+            yield stack.enter_context(Client(address))
+            return
     if not target.state.is_dir():
         raise NotFoundError(
             f"{target.state} holds no searches: start one with nasfleet run FILE, or give --state or --controller"

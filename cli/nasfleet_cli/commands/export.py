@@ -7,7 +7,7 @@ import click
 from nasfleet.v1.results_pb2 import ExportFormat
 from nasfleet_cli.addressing import trial_name
 from nasfleet_cli.commands.get import namespace_option
-from nasfleet_cli.target import Target, connected, target_options
+from nasfleet_cli.target import Target, connected, target_or_cluster_options
 
 _FORMATS = {
     "json": ExportFormat.EXPORT_FORMAT_JSON,
@@ -22,7 +22,7 @@ _FORMATS = {
 @click.option("--format", "form", type=click.Choice(sorted(_FORMATS)), default="json", show_default=True, help="Form.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; without it standard output.")
 @namespace_option
-@target_options
+@target_or_cluster_options
 def export(trial: str, target: Target, search: str | None, namespace: str, *, form: str, output: Path | None) -> None:
     """Write the network of TRIAL for use elsewhere.
 

@@ -1,4 +1,4 @@
-"""`nasfleet get`: searches, trials and trainers as tables, JSON or YAML."""
+"""`nasfleet get`: searches, trials, trainers and pools as tables, JSON or YAML."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -9,12 +9,12 @@ from google.protobuf.message import Message
 
 from nasfleet.client import Client
 from nasfleet.errors import InvalidInputError, NotFoundError
-from nasfleet.names import DEFAULT_NAMESPACE, SearchName
+from nasfleet.names import DEFAULT_NAMESPACE, PoolName, SearchName
 from nasfleet_cli.addressing import search_name
 from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.messages import as_json, as_yaml
-from nasfleet_cli.tables import SEARCHES, TRAINERS, TRIALS, Column, table
-from nasfleet_cli.target import Target, connected, target_options
+from nasfleet_cli.tables import SEARCHES, TRAINERS, TRIALS, Column, pool_columns, table
+from nasfleet_cli.target import Target, connected, target_or_cluster_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 Row = TypeVar("Row", bound=Message)
@@ -29,21 +29,20 @@ def output_option(command: F) -> F:
 
 def namespace_option(command: F) -> F:
     """Add `-n`."""
-    return click.option("-n", "--namespace", default=DEFAULT_NAMESPACE, show_default=True, help="Namespace of short names.")(
-        command
-    )
+    text = f"Namespace of short names; without it that of the context, or {DEFAULT_NAMESPACE!r}."
+    return click.option("-n", "--namespace", help=text)(command)
 
 
 @click.group("get")
 def get() -> None:
-    """Show searches, trials or trainers."""
+    """Show searches, trials, trainers or pools."""
 
 
 @get.command("searches")
 @click.argument("search", required=False)
 @namespace_option
 @output_option
-@target_options
+@target_or_cluster_options
 def searches(search: str | None, target: Target, namespace: str, output: str) -> None:
     """Show all searches, or the one named SEARCH."""
     with connected(target) as client:
@@ -61,7 +60,7 @@ def searches(search: str | None, target: Target, namespace: str, output: str) ->
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
 @namespace_option
 @output_option
-@target_options
+@target_or_cluster_options
 def trials(
     search: str | None,
     target: Target,
@@ -86,11 +85,23 @@ def trials(
 
 @get.command("trainers")
 @output_option
-@target_options
+@target_or_cluster_options
 def trainers(target: Target, output: str) -> None:
     """Show the trainers that are connected, and what they do."""
     with connected(target) as client:
         _show(client.get_fleet().trainers, TRAINERS, output)
+
+
+@get.command("pools")
+@namespace_option
+@output_option
+@target_or_cluster_options
+def pools(target: Target, namespace: str, output: str) -> None:
+    """Show the pools of trainers that a cluster has."""
+    with connected(target) as client:
+        fleet = client.get_fleet()
+    here = [pool for pool in fleet.pools if PoolName.parse(pool.name).namespace == namespace]
+    _show(here, pool_columns(fleet.trainers), output)
 
 
 def only_search(client: Client, namespace: str) -> SearchName:

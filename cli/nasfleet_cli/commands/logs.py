@@ -13,7 +13,7 @@ from nasfleet_cli.commands.get import namespace_option
 from nasfleet_cli.consoles import uncut_console
 from nasfleet_cli.messages import as_json, as_yaml
 from nasfleet_cli.tables import TRIALS, table
-from nasfleet_cli.target import Target, connected, target_options
+from nasfleet_cli.target import Target, connected, target_or_cluster_options
 from nasfleet_cli.words import word
 
 _CHART_COLUMNS, _CHART_ROWS = 60, 8
@@ -25,7 +25,7 @@ _FEWEST_CHARTED = 3
 @click.option("--search", help="Search of a trial that is given by its number alone.")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True, help="Form.")
 @namespace_option
-@target_options
+@target_or_cluster_options
 def logs(trial: str, target: Target, search: str | None, namespace: str, output: str) -> None:
     """Show the training of TRIAL: SEARCH/NUMBER, as in digits/17."""
     name = trial_name(trial, search, namespace)

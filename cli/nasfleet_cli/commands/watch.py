@@ -12,7 +12,7 @@ from nasfleet_cli.following import follow
 from nasfleet_cli.interrupts import INTERRUPTED_EXIT_CODE
 from nasfleet_cli.screens import screen
 from nasfleet_cli.summary import show_summary
-from nasfleet_cli.target import Target, connected, served, target_options
+from nasfleet_cli.target import Target, connected, served, target_or_cluster_options
 from nasfleet_cli.view_state import ViewState
 
 
@@ -20,14 +20,14 @@ from nasfleet_cli.view_state import ViewState
 @click.argument("search", required=False)
 @click.option("--plain", is_flag=True, help="Plain lines, also in a terminal.")
 @namespace_option
-@target_options
+@target_or_cluster_options
 def watch(search: str | None, target: Target, namespace: str, *, plain: bool) -> None:
     """Show how SEARCH goes until it has ended.
 
     Ctrl-C ends the watching, not the search. A search that has ended is shown with its result.
     """
     console = Console()
-    running = served(target) is not None
+    running = target.cluster is not None or served(target) is not None
     with connected(target) as client:
         name = search_name(search, namespace) if search else only_search(client, namespace)
         found = client.get_search(str(name))

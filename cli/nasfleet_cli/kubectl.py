@@ -1,0 +1,105 @@
+"""A Kubernetes cluster as kubectl knows it: contexts, credentials and plugins are its business, not ours."""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Self
+
+from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.names import DEFAULT_NAMESPACE, SearchName
+
+DEFAULT_SERVICE = "nasfleet/nasfleet-controller:50051"
+SEARCHES = "architecturesearches.nasfleet.dev"
+_SERVICE = re.compile(r"(?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9-]+):(?P<port>[0-9]+)")
+_ANSWER_SECONDS = 60
+_DELETE_SECONDS = 60
+_NO_SUCH_KIND = "the server doesn't have a resource type"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a cluster's controller is reached."""
+
+    namespace: str
+    name: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the parts of NAMESPACE/NAME:PORT, or raise InvalidInputError."""
+        parts = _SERVICE.fullmatch(text)
+        if parts is None:
+            raise InvalidInputError(f"--service is {text!r}: give NAMESPACE/NAME:PORT, for example {DEFAULT_SERVICE}")
+        return cls(parts["namespace"], parts["name"], int(parts["port"]))
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster by its context in the user's kubeconfig, and its controller by its service."""
+
+    context: str
+    service: Service
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of a kubectl that talks to it."""
+        return ["kubectl", "--context", self.context, *arguments]
+
+    def namespace(self) -> str:
+        """Return the namespace that the context chooses; raise InvalidInputError if there is no such context."""
+        return self._kubectl("config", "view", "--minify", "--output=jsonpath={.contexts[0].context.namespace}") or (
+            DEFAULT_NAMESPACE
+        )
+
+    def declares(self, search: SearchName) -> bool:
+        """Return whether a search is there as a resource; the controller may know others."""
+        place = (search.search_id, "--namespace", search.namespace)
+        try:
+            return bool(self._kubectl("get", SEARCHES, *place, "--ignore-not-found", "--output=name"))
+        except NotFoundError:
+            return False  # the resources are not installed
+
+    def suspend(self, search: SearchName, *, suspend: bool) -> None:
+        """Declare that a search is to be suspended, or that it is not."""
+        place = (search.search_id, "--namespace", search.namespace)
+        patch = json.dumps({"spec": {"suspend": suspend}})
+        self._kubectl("patch", SEARCHES, *place, "--type=merge", f"--patch={patch}")
+
+    def delete(self, search: SearchName) -> None:
+        """Delete a search that is there as a resource, and wait until it is gone."""
+        place = (search.search_id, "--namespace", search.namespace)
+        self._kubectl("delete", SEARCHES, *place, f"--timeout={_DELETE_SECONDS}s")
+
+    def error(self, said: str) -> NasfleetError:
+        """Return the error for what a kubectl said that has failed."""
+        lines = [line for line in said.splitlines() if line and not re.match(r"[EIW]\d{4} ", line)]
+        last = lines[-1].removeprefix("error: ").removeprefix("Error from server ") if lines else "kubectl said nothing"
+        if "context was not found" in last or "cannot locate context" in last:
+            return InvalidInputError(
+                f"--context is {self.context!r}: kubectl knows no such context; see kubectl config get-contexts"
+            )
+        if last.startswith(("(NotFound)", _NO_SUCH_KIND)):
+            return NotFoundError(f"{last.removeprefix('(NotFound): ')} (context {self.context})")
+        if last.startswith("(Forbidden)"):
+            return InvalidInputError(f"{last.removeprefix('(Forbidden): ')}: ask for that right, or name another --context")
+        return UnavailableError(f"the cluster of context {self.context}: {last}")
+
+    def _kubectl(self, *arguments: str) -> str:
+        """Run kubectl to its end; return what it printed, or raise the error that it tells of."""
+        try:
+            done = subprocess.run(
+                self.command(*arguments), capture_output=True, text=True, check=False, timeout=_ANSWER_SECONDS + _DELETE_SECONDS
+            )
+        except FileNotFoundError:
+            raise no_kubectl() from None
+        if done.returncode != 0:
+            raise self.error(done.stderr)
+        return done.stdout.strip()
+
+
+def no_kubectl() -> NasfleetError:
+    """Return the error for a machine without kubectl."""
+    return InvalidInputError("--context needs the program kubectl, which is not installed: install it, or give --controller")
