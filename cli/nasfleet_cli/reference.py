@@ -17,7 +17,7 @@ Searches and trials are called by their short names, `digits` and `digits/17`, o
 that serves the state directory, else to one that it starts on that directory for as long as it needs it.
 
 With `--context` it talks to the controller in a cluster, by `kubectl port-forward` to its service, which ends with the command;
-that takes the right to get services and pods and to create `pods/portforward` there. Searches that are declared in the cluster
+that takes the right to get and list services and pods there and to create `pods/portforward`. Searches that are declared in the cluster
 are suspended, resumed and deleted where they are declared, as `ArchitectureSearch`.
 
 Exit codes: 0 all is well; 1 something is missing (`doctor`), or the search was suspended from elsewhere (`run`); 2 what was

@@ -215,10 +215,15 @@ def test_unknown_context_missing_kubectl_and_two_controllers_are_told_with_what_
     assert {result.exit_code for result in (unknown, two, wrong, missing)} == {2}
 
 
-def test_who_may_not_forward_is_told_which_right_is_missing(
-    empty: Namespace, nasfleet: Nasfleet, monkeypatch: pytest.MonkeyPatch
+def test_who_may_not_forward_is_told_which_right_is_missing_and_may_with_those_of_the_reference(
+    space: Namespace, nasfleet: Nasfleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(empty.control_plane.user("somebody")))
-    result = nasfleet("get", "searches", "-n", empty.name)
+    monkeypatch.setenv("KUBECONFIG", str(space.control_plane.user("somebody")))
+    result = nasfleet("get", "trainers")
     assert result.exit_code == 2
     assert 'cannot get resource "services"' in result.output
+    space.kubectl("create", "role", "look", "--verb=get,list", "--resource=services,pods")
+    space.kubectl("create", "role", "forward", "--verb=create", "--resource=pods/portforward")
+    for role in ("look", "forward"):
+        space.kubectl("create", "rolebinding", role, f"--role={role}", "--user=somebody")
+    eventually(lambda: nasfleet("get", "trainers").exit_code == 0, "rights that are enough", within=10)
