@@ -75,6 +75,7 @@ class CustomResource:
             "metadata": {"type": "object", "properties": {"name": named}},
             "status": block_schema(self.status),
         }
+        declared["description"] = block_schema(_block_of(self.document, "spec"))["description"]
         declared["required"] = [name for name in declared["required"] if name == "spec"]
         return {key: value for key, value in declared.items() if value != []}
 

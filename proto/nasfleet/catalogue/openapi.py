@@ -61,7 +61,7 @@ def block_schema(block: type[Any], *, frozen: bool = False) -> Schema:
 
 def _field_schema(field: Field, *, frozen: bool) -> Schema:
     schema: Schema = {"description": _explanation(field)} | _typed(field, frozen=frozen)
-    if (frozen and field.kind not in {Kind.BLOCK, Kind.ONE_OF}) or (frozen and field.repeated):
+    if frozen and (field.repeated or field.kind not in {Kind.BLOCK, Kind.ONE_OF}):
         schema = _with_validations(schema, [Rule(holds="self == oldSelf", message=FROZEN).validation()])
     if not field.required and field.default is not None:
         schema["default"] = plain_value(field, field.default)
@@ -183,12 +183,15 @@ def _without_description(schema: Schema) -> Schema:
 
 
 def _explanation(field: Field) -> str:
-    sentences = remarks(field)
-    if field.kind is Kind.ONE_OF:
-        sentences.insert(1, f"Exactly one of {', '.join(map(block_name, field.classes))}.")
-    if field.kind is Kind.ENUM:
-        sentences += (f"{member.value}: {member.description}" for member in field.classes[0])
-    return " ".join(sentences)
+    description, *more = (sentence for sentence in remarks(field) if sentence != "Required.")
+    choices = [field] if field.kind is Kind.ONE_OF else _inline_choices(field)
+    exactly = [f"Exactly one of {', '.join(map(block_name, choice.classes))}." for choice in choices]
+    members = field.classes[0] if field.kind is Kind.ENUM else ()
+    return " ".join([description, *exactly, *more, *(f"{member.value}: {member.description}" for member in members)])
+
+
+def _inline_choices(field: Field) -> list[Field]:
+    return [below for below in fields_of(field.classes[0]) if below.about.inline] if field.kind is Kind.BLOCK else []
 
 
 def _sentence(block: type[Any]) -> str:
