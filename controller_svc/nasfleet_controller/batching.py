@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Protocol
 
-from nasfleet_controller.records import OpenTrial, SettledTrial
+from nasfleet_controller.snapshots import OpenTrial, SettledTrial
 
 Group = tuple[SettledTrial, ...]
 

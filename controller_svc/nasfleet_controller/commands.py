@@ -9,8 +9,9 @@ from nasfleet.catalogue.changes import changes
 from nasfleet.errors import ConflictError, NotFoundError
 from nasfleet.names import SearchName
 from nasfleet.spaces.building import build_space
+from nasfleet_controller.moment import this_moment
 from nasfleet_controller.records import Record, SearchCreated, SearchState
-from nasfleet_controller.runner import Runner, this_moment
+from nasfleet_controller.runner import Runner
 from nasfleet_controller.search import Search
 from nasfleet_controller.views import SearchView, view_search
 

@@ -1,71 +1,15 @@
 """One trainer's stream as the runner sees it: what it is told is held back until the commit that makes it true."""
 
 import asyncio
-from dataclasses import dataclass, field
-from enum import Enum
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.errors import ConflictError, NasfleetError
-from nasfleet.measurement import EpochMeasurement, Failure, Measurement
 from nasfleet.names import SearchName
+from nasfleet_controller.orders import Assignment, Orders
 
 
 class StreamTakenOverError(ConflictError):
     """A newer stream of the same trainer process is there: this one ends."""
-
-
-class OutcomeStatus(Enum):
-    """How an outcome was taken; numbers are those of `nasfleet.v1.OutcomeStatus`."""
-
-    COUNTED = 1
-    DUPLICATE = 2
-    LATE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an attempt; the trainer's id is the same when it is sent again."""
-
-    outcome_id: str
-    fence: int
-    result: Measurement | Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a trainer has to say; an empty one is a heartbeat."""
-
-    started: tuple[int, ...] = ()
-    progress: tuple[tuple[int, tuple[EpochMeasurement, ...]], ...] = ()
-    outcomes: tuple[Outcome, ...] = ()
-    draining: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One trial for a trainer."""
-
-    fence: int
-    search: SearchName
-    number: int
-    tokens: tuple[int, ...]
-    layers: int | None
-    seed: int
-
-
-@dataclass(slots=True)
-class Orders:
-    """What the controller has to say to one trainer."""
-
-    acknowledged: list[tuple[str, OutcomeStatus]] = field(default_factory=list)
-    searches: list[tuple[SearchName, SearchSpec]] = field(default_factory=list)
-    assignments: list[Assignment] = field(default_factory=list)
-    stopped: list[int] = field(default_factory=list)
-    wanted_back: list[int] = field(default_factory=list)
-    drain: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.acknowledged or self.assignments or self.stopped or self.wanted_back or self.drain)
 
 
 class Connection:
@@ -75,7 +19,7 @@ class Connection:
         self.instance_id = instance_id
         self.staged = Orders()
         self._published = Orders()
-        self._announced: dict[SearchName, SearchSpec] = {}
+        self._announced = dict[SearchName, SearchSpec]()
         self._wake = asyncio.Event()
         self._error: NasfleetError | None = None
         self._left = False

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from nasfleet.catalogue import Retries
 from nasfleet.measurement import Failure, FailureClass
-from nasfleet_controller.records import OpenTrial
+from nasfleet_controller.snapshots import OpenTrial
 
 
 def charge(trial: OpenTrial, failure: Failure, retries: Retries) -> OpenTrial | None:

@@ -26,11 +26,11 @@ from nasfleet_controller.records import (
     SearchCreated,
     SearchDeleted,
     SearchMoved,
-    Snapshot,
     TrialRequeued,
     TrialSettled,
     TrialState,
 )
+from nasfleet_controller.snapshots import Snapshot
 from nasfleet_controller.strategies.strategy import Update
 
 SEARCH = ("namespace", "search")

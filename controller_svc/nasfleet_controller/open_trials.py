@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from nasfleet_controller.records import HeldLease, OpenTrial
+from nasfleet_controller.snapshots import HeldLease, OpenTrial
 
 
 class OpenTrials:

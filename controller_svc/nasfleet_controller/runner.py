@@ -11,15 +11,18 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from nasfleet.errors import NasfleetError, UnavailableError
 from nasfleet_controller.batching import Group
-from nasfleet_controller.records import Record, SearchCreated, SearchSnapshot, SearchState, Snapshot
+from nasfleet_controller.boundaries import Observer, Store
+from nasfleet_controller.moment import this_moment
+from nasfleet_controller.records import SearchCreated, SearchState
 from nasfleet_controller.search import BatchRequest, Search
-from nasfleet_controller.state import ControllerState, Moment
+from nasfleet_controller.snapshots import SearchSnapshot
+from nasfleet_controller.state import ControllerState
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import Draw, Mind, Thinker, new_search
 
@@ -28,34 +31,6 @@ RELOAD_SECONDS = 1.0
 
 T = TypeVar("T")
 log = structlog.get_logger()
-
-
-class Store(Protocol):
-    """What the runner needs of a store; the calls block and are made from threads."""
-
-    def commit(self, records: Sequence[Record]) -> None:
-        """Commit the records in one transaction, or raise UnavailableError and change nothing."""
-
-    def probe(self) -> None:
-        """Raise UnavailableError if nothing can be written."""
-
-    def load(self) -> Snapshot:
-        """Return all that is needed to go on."""
-
-
-class Observer(Protocol):
-    """Is told what has been committed: the metrics."""
-
-    def loaded(self, snapshot: Snapshot) -> None:
-        """Take in the state at the start."""
-
-    def committed(self, records: Sequence[Record], seconds: float) -> None:
-        """Take in what happened, and how long its commit took."""
-
-
-def this_moment() -> Moment:
-    """Read both clocks."""
-    return Moment(now=time.monotonic(), at=time.time())
 
 
 class Runner:

@@ -21,19 +21,16 @@ from nasfleet_controller.records import (
     AttemptStarted,
     BatchLearned,
     BatchProposed,
-    HeldLease,
-    OpenTrial,
     Proposal,
     Record,
     SearchChanged,
     SearchMoved,
-    SearchSnapshot,
     SearchState,
-    SettledTrial,
     TrialRequeued,
     TrialSettled,
     TrialState,
 )
+from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, SettledTrial
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.tally import Tally
 

@@ -7,27 +7,19 @@ leases, `at` is Unix time and goes into records; both in seconds.
 import hashlib
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from nasfleet.errors import UnavailableError
 from nasfleet.measurement import Failure, FailureKind, Measurement, NotFiniteError
 from nasfleet.names import SearchName
-from nasfleet_controller.connection import (
-    Assignment,
-    Connection,
-    Orders,
-    Outcome,
-    OutcomeStatus,
-    Report,
-    StreamTakenOverError,
-)
+from nasfleet_controller.connection import Connection, StreamTakenOverError
 from nasfleet_controller.dispatcher import Demand, Dispatcher
+from nasfleet_controller.moment import Moment
+from nasfleet_controller.orders import Assignment, Orders
 from nasfleet_controller.rate import Rate
 from nasfleet_controller.rebalancing import wanted_back
 from nasfleet_controller.records import (
     AttemptEnded,
     EpochsMeasured,
-    HeldLease,
     LateOutcome,
     PoolDeclared,
     Record,
@@ -35,20 +27,14 @@ from nasfleet_controller.records import (
     SearchDeleted,
     TrialSettled,
 )
+from nasfleet_controller.reports import Outcome, OutcomeStatus, Report
 from nasfleet_controller.search import Search
+from nasfleet_controller.snapshots import HeldLease
 from nasfleet_controller.trainers import Lease, Trainer, TrainerProfile
 
 REMEMBERED_OUTCOMES = 65_536
 STALL_SECONDS = 5.0
 EXPIRY_SECONDS = 0.25  # looking through all leases after every heartbeat would cost more than all the rest
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Now, on both clocks."""
-
-    now: float
-    at: float
 
 
 class ControllerState:

@@ -14,10 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from nasfleet.catalogue import Budget, Reinforce
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import SearchName
-from nasfleet_controller.connection import Connection, Outcome, OutcomeStatus, Report
-from nasfleet_controller.records import Proposal, SearchCreated, SearchSnapshot, SearchState, TrialState
+from nasfleet_controller.connection import Connection
+from nasfleet_controller.moment import Moment
+from nasfleet_controller.records import Proposal, SearchCreated, SearchState, TrialState
+from nasfleet_controller.reports import Outcome, OutcomeStatus, Report
 from nasfleet_controller.search import Search
-from nasfleet_controller.state import ControllerState, Moment
+from nasfleet_controller.snapshots import SearchSnapshot
+from nasfleet_controller.state import ControllerState
 from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.strategies.strategy import Update

@@ -13,7 +13,8 @@ from nasfleet_controller.dispatcher import (
     Dispatcher,
     Placement,
 )
-from nasfleet_controller.state import ControllerState, Moment
+from nasfleet_controller.moment import Moment
+from nasfleet_controller.state import ControllerState
 from nasfleet_controller.trainers import SILENT_SECONDS, Lease, TrainerProfile
 
 

@@ -9,8 +9,9 @@ from nasfleet.catalogue import Budget, PoolSelector
 from nasfleet.names import PoolName, SearchName
 from nasfleet_controller.dispatcher import Demand, Dispatcher
 from nasfleet_controller.pools import wanted_slots
-from nasfleet_controller.records import PoolDeclared, Proposal, SearchSnapshot, SearchState
+from nasfleet_controller.records import PoolDeclared, Proposal, SearchState
 from nasfleet_controller.search import Search
+from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.thinking import new_search
 from nasfleet_controller.trainers import TrainerProfile
 from nasfleet_testing.specs import smallest_spec

@@ -14,11 +14,12 @@ from nasfleet.names import SearchName
 from nasfleet_controller import runner as runner_module
 from nasfleet_controller.batching import Group
 from nasfleet_controller.commands import SearchCommands
-from nasfleet_controller.connection import Connection, Outcome, Report
+from nasfleet_controller.connection import Connection
 from nasfleet_controller.metrics import ControllerMetrics
+from nasfleet_controller.moment import Moment, this_moment
 from nasfleet_controller.records import SearchState
-from nasfleet_controller.runner import Runner, this_moment
-from nasfleet_controller.state import Moment
+from nasfleet_controller.reports import Outcome, Report
+from nasfleet_controller.runner import Runner
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import Mind

@@ -7,17 +7,9 @@ from nasfleet.catalogue import Batching, Budget, Reinforce, Retries, SearchSpec,
 from nasfleet.errors import ConflictError
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import SearchName
-from nasfleet_controller.records import (
-    HeldLease,
-    Proposal,
-    SearchMoved,
-    SearchSnapshot,
-    SearchState,
-    TrialRequeued,
-    TrialSettled,
-    TrialState,
-)
+from nasfleet_controller.records import Proposal, SearchMoved, SearchState, TrialRequeued, TrialSettled, TrialState
 from nasfleet_controller.search import Search
+from nasfleet_controller.snapshots import HeldLease, SearchSnapshot
 from nasfleet_controller.thinking import new_search
 from nasfleet_testing.specs import smallest_spec
 

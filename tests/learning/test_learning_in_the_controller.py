@@ -19,9 +19,12 @@ from nasfleet.measurement import Measurement
 from nasfleet.names import SearchName
 from nasfleet.spaces.building import build_space
 from nasfleet_controller.commands import SearchCommands
-from nasfleet_controller.connection import Assignment, Connection, Outcome, Report
+from nasfleet_controller.connection import Connection
 from nasfleet_controller.metrics import ControllerMetrics
-from nasfleet_controller.runner import Runner, this_moment
+from nasfleet_controller.moment import this_moment
+from nasfleet_controller.orders import Assignment
+from nasfleet_controller.reports import Outcome, Report
+from nasfleet_controller.runner import Runner
 from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.trainers import TrainerProfile
@@ -84,7 +87,7 @@ class Fleet:
 
     async def train_half_a_batch(self, runner: Runner, connection: Connection) -> None:
         """Take as many trials as there are slots, and report all of them in an order that tells nothing."""
-        held: list[Assignment] = []
+        held = list[Assignment]()
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(held) < PROFILE.slots:
                 orders = await connection.take()

@@ -23,7 +23,8 @@ from nasfleet.catalogue import (
 )
 from nasfleet.measurement import Measurement
 from nasfleet.names import SearchName
-from nasfleet_controller.records import HeldLease, SearchSnapshot, SearchState
+from nasfleet_controller.records import SearchState
+from nasfleet_controller.snapshots import HeldLease, SearchSnapshot
 from nasfleet_controller.thinking import Mind, new_search
 
 SEEDS = range(12)

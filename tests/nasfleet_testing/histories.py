@@ -14,9 +14,7 @@ from nasfleet_controller.records import (
     BatchLearned,
     BatchProposed,
     EpochsMeasured,
-    HeldLease,
     LateOutcome,
-    OpenTrial,
     PoolDeclared,
     Proposal,
     Record,
@@ -24,14 +22,12 @@ from nasfleet_controller.records import (
     SearchCreated,
     SearchDeleted,
     SearchMoved,
-    SearchSnapshot,
     SearchState,
-    SettledTrial,
-    Snapshot,
     TrialRequeued,
     TrialSettled,
     TrialState,
 )
+from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
 from nasfleet_controller.strategies.strategy import Update
 
 DECISIONS = (ChoiceDecision(name="width", options=(16, 32)), ChoiceDecision(name="depth", options=(2, 4)))

@@ -12,10 +12,13 @@ from nasfleet.catalogue import Reinforce, Synthetic
 from nasfleet.measurement import Measurement
 from nasfleet.names import SearchName
 from nasfleet_controller.commands import SearchCommands
-from nasfleet_controller.connection import Assignment, Connection, Outcome, Report
+from nasfleet_controller.connection import Connection
 from nasfleet_controller.metrics import ControllerMetrics
+from nasfleet_controller.moment import this_moment
+from nasfleet_controller.orders import Assignment
 from nasfleet_controller.records import Record
-from nasfleet_controller.runner import Runner, this_moment
+from nasfleet_controller.reports import Outcome, Report
+from nasfleet_controller.runner import Runner
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.trainers import TrainerProfile
 from nasfleet_testing.processes import PATIENCE_SECONDS
@@ -72,7 +75,7 @@ class ScriptedTrainer:
     """Holds a whole batch, and ends its children in an order that depends on nothing but how many have ended."""
 
     def __init__(self) -> None:
-        self.held: dict[int, Assignment] = {}
+        self.held = dict[int, Assignment]()
         self.ended = 0
 
     async def join(self, runner: Runner) -> Connection:

@@ -9,8 +9,10 @@ from nasfleet import PROTOCOL_VERSION
 from nasfleet.errors import NasfleetError, UnavailableError
 from nasfleet.names import PoolName
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc
-from nasfleet_controller.connection import Connection, Report
-from nasfleet_controller.runner import Runner, this_moment
+from nasfleet_controller.connection import Connection
+from nasfleet_controller.moment import this_moment
+from nasfleet_controller.reports import Report
+from nasfleet_controller.runner import Runner
 from nasfleet_controller.servicers.errors import Context, translating, translating_stream
 from nasfleet_controller.servicers.fleet_messages import fleet_to_proto, pool_to_proto
 from nasfleet_controller.servicers.pool_declarations import PoolDeclaration, declaration_from_proto

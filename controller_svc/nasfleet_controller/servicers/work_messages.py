@@ -9,7 +9,8 @@ from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import PoolName, TrialName
 from nasfleet.v1 import fleet_pb2
-from nasfleet_controller.connection import Orders, Outcome, Report
+from nasfleet_controller.orders import Orders
+from nasfleet_controller.reports import Outcome, Report
 from nasfleet_controller.trainers import TrainerProfile
 
 MOST_SLOTS = 1024

@@ -11,16 +11,9 @@ from nasfleet.codec import spec_from_proto
 from nasfleet.measurement import FailureClass, FailureKind
 from nasfleet.names import SearchName
 from nasfleet.v1.catalogue_pb2 import SearchSpec as SearchSpecMessage
-from nasfleet_controller.records import (
-    HeldLease,
-    OpenTrial,
-    SearchSnapshot,
-    SearchState,
-    SettledTrial,
-    Snapshot,
-    TrialState,
-)
+from nasfleet_controller.records import SearchState, TrialState
 from nasfleet_controller.reward_average import moved
+from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
 from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
 from nasfleet_controller.store.pools import load_pools
 from nasfleet_controller.store.schema import attempts, policy_updates, searches, trials

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from nasfleet_controller.records import Record, Snapshot
+from nasfleet_controller.records import Record
+from nasfleet_controller.snapshots import Snapshot
 from nasfleet_controller.store.declarations import FENCE, keep_mark
 from nasfleet_controller.store.engines import reading_engine, translated, writing_engine
 from nasfleet_controller.store.loading import load

@@ -1,0 +1,33 @@
+"""What trainers say: values, translated from the stream's messages by the servicer."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from nasfleet.measurement import EpochMeasurement, Failure, Measurement
+
+
+class OutcomeStatus(Enum):
+    """How an outcome was taken; numbers are those of `nasfleet.v1.OutcomeStatus`."""
+
+    COUNTED = 1
+    DUPLICATE = 2
+    LATE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attempt; the trainer's id is the same when it is sent again."""
+
+    outcome_id: str
+    fence: int
+    result: Measurement | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a trainer has to say; an empty one is a heartbeat."""
+
+    started: tuple[int, ...] = ()
+    progress: tuple[tuple[int, tuple[EpochMeasurement, ...]], ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    draining: bool = False

@@ -1,0 +1,6 @@
+"""Settings of every test."""
+
+from hypothesis import settings
+
+settings.register_profile("nasfleet", deadline=None)  # on busy cores it measures the neighbours
+settings.load_profile("nasfleet")
