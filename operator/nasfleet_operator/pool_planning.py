@@ -105,7 +105,7 @@ def _make_idle_cheap(observed: PoolObserved, intent: PoolIntent) -> Iterator[Eff
     if intent.wanted == 0:
         return
     idle, busy = idle_and_busy(intent.pods, intent.trainers)
-    for name, cost in sorted(deletion_costs(idle, busy).items()):
+    for name, cost in deletion_costs(idle, busy).items():
         yield SetDeletionCost(observed.pool.identity.namespace, name, cost)
 
 

@@ -24,14 +24,20 @@ def idle_and_busy(pods: Iterable[Pod], trainers: Mapping[str, TrainerView]) -> t
 
 
 def deletion_costs(idle: Sequence[Pod], busy: Sequence[Pod]) -> dict[str, int]:
-    """Return new costs by pod, so that each idle pod is cheaper than any busy one, by changing as few as possible.
+    """Return new costs by pod, in the order to write them: each idle pod is then cheaper than any busy one.
 
-    Either the idle ones become cheaper or the busy ones dearer: never more are changed than the smaller of both numbers.
+    Either the idle ones become cheaper or the busy ones dearer, whichever changes fewer. The pod that decided comes last, so that who is interrupted on the way decides alike when it goes on.
     """
     if not idle or not busy:
         return {}
     ceiling = min(pod.deletion_cost for pod in busy)
     floor = max(pod.deletion_cost for pod in idle)
-    cheaper = {pod.name: ceiling - 1 for pod in idle if pod.deletion_cost >= ceiling}
-    dearer = {pod.name: floor + 1 for pod in busy if pod.deletion_cost <= floor}
-    return cheaper if len(cheaper) <= len(dearer) else dearer
+    cheaper = [pod for pod in sorted(idle, key=_cost_and_name) if pod.deletion_cost >= ceiling]
+    dearer = [pod for pod in sorted(busy, key=_cost_and_name, reverse=True) if pod.deletion_cost <= floor]
+    if len(cheaper) <= len(dearer):
+        return {pod.name: ceiling - 1 for pod in cheaper}
+    return {pod.name: floor + 1 for pod in dearer}
+
+
+def _cost_and_name(pod: Pod) -> tuple[int, str]:
+    return pod.deletion_cost, pod.name

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.deployment import belongs_to
-from nasfleet_operator.observed import Pod, PoolObserved, SearchObserved
+from nasfleet_operator.observed import PoolObserved, SearchObserved
 from nasfleet_operator.plan import (
     Announce,
     ApplyObject,
@@ -25,10 +25,10 @@ from nasfleet_operator.plan import (
 from nasfleet_operator.pool_planning import plan_pool
 from nasfleet_operator.search_planning import plan_search
 from nasfleet_operator.views import TrainerState
-from nasfleet_testing.observed_states import POOL, SEARCH, SETTINGS, pools_observed, searches_observed
+from nasfleet_testing.observed_states import POOL, SEARCH, SETTINGS, pools_observed, searches_observed, shrinking_pools
 from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_pool, carry_out_on_search
 
-thousand = settings(max_examples=200, deadline=None)
+many = settings(max_examples=200, deadline=None)
 
 
 def pool_plan(observed: PoolObserved) -> Plan:
@@ -39,14 +39,14 @@ def search_plan(observed: SearchObserved | Gone) -> Plan:
     return Plan() if isinstance(observed, Gone) else plan_search(observed, SETTINGS, NOW)
 
 
-@thousand
+@many
 @given(pools_observed())
 def test_after_the_plan_of_a_pool_is_carried_out_the_next_plan_is_empty(observed: PoolObserved) -> None:
     after = carry_out_on_pool(pool_plan(observed).effects, observed)
     assert pool_plan(after).effects == ()
 
 
-@thousand
+@many
 @given(searches_observed())
 def test_after_the_plan_of_a_search_is_carried_out_the_next_plan_is_empty(observed: SearchObserved) -> None:
     after = carry_out_on_search(search_plan(observed).effects, observed)
@@ -61,14 +61,14 @@ def ends(observed: Any, plan: Callable[[Any], Plan], carry_out: Callable[[Sequen
     return [whole, *(carry_out(plan(half).effects, half) for half in interrupted)]
 
 
-@thousand
+@many
 @given(pools_observed())
 def test_wherever_the_plan_of_a_pool_is_interrupted_the_next_one_leads_to_the_same_end(observed: PoolObserved) -> None:
     whole, *others = ends(observed, pool_plan, carry_out_on_pool)
     assert all(other == whole for other in others)
 
 
-@thousand
+@many
 @given(searches_observed())
 def test_wherever_the_plan_of_a_search_is_interrupted_the_next_one_leads_to_the_same_end(observed: SearchObserved) -> None:
     whole, *others = ends(observed, search_plan, carry_out_on_search)
@@ -88,7 +88,7 @@ _ORDER: tuple[type[Any], ...] = (
 )
 
 
-@thousand
+@many
 @given(st.one_of(pools_observed().map(pool_plan), searches_observed().map(search_plan)))
 def test_the_status_is_written_once_after_what_it_tells_of_and_people_are_told_last(plan: Plan) -> None:
     # The end of a search's finalizer is the end of the search: what there is to tell is told before.
@@ -99,37 +99,39 @@ def test_the_status_is_written_once_after_what_it_tells_of_and_people_are_told_l
     assert plan.effects[len(effects) :] == tuple(effect for effect in plan.effects if effect not in effects)
 
 
-def costs_after(observed: PoolObserved) -> tuple[list[Pod], list[Pod]]:
-    """Return the idle and the busy pods among those that Kubernetes chooses from by cost."""
-    plan = pool_plan(observed)
-    after = carry_out_on_pool(plan.effects, observed)
-    fleet = after.fleet
-    working = {trainer.name for trainer in fleet.trainers if trainer.leases} if fleet is not None else set()
-    candidates = [pod for pod in after.pods if pod.lives and pod.replica_set.startswith("gpu-trainers-") and pod.ready]
-    return [one for one in candidates if one.name not in working], [one for one in candidates if one.name in working]
-
-
-def shrinking(observed: PoolObserved) -> bool:
-    """Return whether the plan lowers a Deployment of ours below the pods that it has, but not to none."""
-    applied = [effect.manifest for effect in pool_plan(observed).effects if isinstance(effect, ApplyObject)]
-    wanted = [manifest["spec"]["replicas"] for manifest in applied if manifest["kind"] == "Deployment"]
-    living = [pod for pod in observed.pods if pod.lives and pod.replica_set.startswith("gpu-trainers-")]
-    return bool(wanted) and observed.deployment is not None and 0 < wanted[0] < len(living)
-
-
-@thousand
-@given(pools_observed().filter(shrinking))
+@many
+@given(shrinking_pools())
 def test_no_busy_pod_is_cheaper_than_an_idle_one_when_a_pool_shrinks(observed: PoolObserved) -> None:
-    idle, busy = costs_after(observed)
-    assert not idle or not busy or max(pod.deletion_cost for pod in idle) < min(pod.deletion_cost for pod in busy)
+    after = carry_out_on_pool(pool_plan(observed).effects, observed)
+    working = names_at_work(after)
+    # Of those that are not ready Kubernetes takes the first, whatever they cost.
+    idle = [pod.deletion_cost for pod in after.pods if pod.name not in working]
+    busy = [pod.deletion_cost for pod in after.pods if pod.name in working and pod.ready]
+    assert not idle or not busy or max(idle) < min(busy)
 
 
-@thousand
+@many
+@given(shrinking_pools())
+def test_no_trainer_at_work_goes_while_an_idle_one_stays(observed: PoolObserved) -> None:
+    after = carry_out_on_pool(pool_plan(observed).effects, observed)
+    assert after.deployment is not None
+    # As a ReplicaSet does: those that are not ready first, then the cheapest.
+    order = sorted(after.pods, key=lambda pod: (pod.ready, pod.deletion_cost))
+    gone, kept = order[: -after.deployment["spec"]["replicas"]], order[-after.deployment["spec"]["replicas"] :]
+    working = names_at_work(after)
+    assert not any(pod.ready and pod.name in working for pod in gone) or all(pod.name in working for pod in kept)
+
+
+def names_at_work(observed: PoolObserved) -> set[str]:
+    return set() if observed.fleet is None else {trainer.name for trainer in observed.fleet.trainers if trainer.leases}
+
+
+@many
 @given(pools_observed())
 def test_no_more_costs_are_written_than_there_are_idle_or_busy_pods(observed: PoolObserved) -> None:
     plan = pool_plan(observed)
     priced = [effect for effect in plan.effects if isinstance(effect, SetDeletionCost)]
-    working = {one.name for one in observed.fleet.trainers if one.leases} if observed.fleet is not None else set()
+    working = names_at_work(observed)
     living = [pod for pod in observed.pods if pod.lives and pod.replica_set.startswith("gpu-trainers-")]
     busy = sum(pod.name in working and pod.ready for pod in living)
     assert len(priced) <= min(busy, len(living) - busy)
@@ -137,7 +139,7 @@ def test_no_more_costs_are_written_than_there_are_idle_or_busy_pods(observed: Po
     assert not (priced and wanted == [0])
 
 
-@thousand
+@many
 @given(pools_observed())
 def test_an_autoscaled_pool_stays_within_its_limits(observed: PoolObserved) -> None:
     spec = observed.pool.declared
@@ -150,7 +152,7 @@ def test_an_autoscaled_pool_stays_within_its_limits(observed: PoolObserved) -> N
             assert count == 0 if spec.suspend else spec.autoscaling.min_replicas <= count <= spec.autoscaling.max_replicas
 
 
-@thousand
+@many
 @given(pools_observed())
 def test_nothing_is_touched_that_is_not_the_pools(observed: PoolObserved) -> None:
     found = observed.deployment
@@ -176,7 +178,7 @@ def test_nothing_is_touched_that_is_not_the_pools(observed: PoolObserved) -> Non
                 raise AssertionError(f"{effect} is none of a pool's")
 
 
-@thousand
+@many
 @given(searches_observed())
 def test_nothing_is_touched_that_is_not_the_searchs(observed: SearchObserved) -> None:
     there = observed.at_controller
@@ -195,7 +197,7 @@ def test_nothing_is_touched_that_is_not_the_searchs(observed: SearchObserved) ->
                 raise AssertionError(f"{effect} is none of a search's")
 
 
-@thousand
+@many
 @given(pools_observed())
 def test_no_trainer_at_work_is_cordoned_or_given_up_and_none_is_gone_that_has_a_pod(observed: PoolObserved) -> None:
     trainers = observed.fleet.trainers if observed.fleet is not None else ()
@@ -209,7 +211,7 @@ def test_no_trainer_at_work_is_cordoned_or_given_up_and_none_is_gone_that_has_a_
             assert not effect.gone & (connected | present)
 
 
-@thousand
+@many
 @given(searches_observed())
 def test_the_controller_has_no_search_without_our_finalizer(observed: SearchObserved) -> None:
     after = observed

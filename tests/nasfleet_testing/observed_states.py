@@ -224,8 +224,23 @@ def _objects(draw: st.DrawFn, resource: PoolResource) -> dict[str, Mapping[str, 
 
 
 @st.composite
+def shrinking_pools(draw: st.DrawFn) -> PoolObserved:
+    """Generate pools that have to let some of their trainers go, but not all; some have begun to."""
+    working = draw(st.lists(st.sampled_from((True, False, None)), min_size=2, max_size=8))
+    spec = TrainerPoolSpec(replicas=draw(st.integers(1, len(working) - 1)))
+    ready, costs = st.sampled_from((True, True, True, False)), st.integers(-2, 2)
+    pods = tuple(pod(number, ready=draw(ready), deletion_cost=draw(costs)) for number in range(len(working)))
+    trainers = [(busy if at_work else idle)(number) for number, at_work in enumerate(working) if at_work is not None]
+    resource = pool(spec)
+    objects = deployed(resource, spec, draw(st.sampled_from((spec.replicas, len(working)))))
+    return PoolObserved(pool=resource, **objects, pods=pods, fleet=FleetView(trainers=tuple(trainers)))
+
+
+@st.composite
 def pools_observed(draw: st.DrawFn) -> PoolObserved:
-    """Generate pools as a pass may find them; most have a status of an earlier and different moment."""
+    """Generate pools as a pass may find them; half of them have a status of an earlier and different moment."""
+    if draw(st.sampled_from((True, False, False))):
+        return draw(shrinking_pools())
     declared = draw(st.one_of(_specs, _specs, _specs, _specs, st.just(Unreadable("spec.gpus is -1: give 0 to 64"))))
     resource = pool(declared)
     states = st.builds(
