@@ -26,7 +26,8 @@ def idle_and_busy(pods: Iterable[Pod], trainers: Mapping[str, TrainerView]) -> t
 def deletion_costs(idle: Sequence[Pod], busy: Sequence[Pod]) -> dict[str, int]:
     """Return new costs by pod, in the order to write them: each idle pod is then cheaper than any busy one.
 
-    Either the idle ones become cheaper or the busy ones dearer, whichever changes fewer. The pod that decided comes last, so that who is interrupted on the way decides alike when it goes on.
+    Either the idle ones become cheaper or the busy ones dearer, whichever changes fewer. The pod that decided comes last,
+    so that who is interrupted on the way decides alike when it goes on.
     """
     if not idle or not busy:
         return {}
