@@ -15,10 +15,10 @@ from nasfleet.client import Client
 from nasfleet.names import PoolName, SearchName
 from nasfleet_operator.cache import Key
 from nasfleet_operator.controller import GrpcController
-from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, PODS, POOLS, SEARCHES
+from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, PODS, POOLS, SEARCHES, Kind
 from nasfleet_testing.connected_trainers import ConnectedTrainers, connected_trainers
 from nasfleet_testing.control_plane import ControlPlane
-from nasfleet_testing.failpoints import Failpoint, Failpoints
+from nasfleet_testing.failpoints import Failpoint, Failpoints, WatchedCluster, WatchedController
 from nasfleet_testing.fake_nodes import FakeNodes
 from nasfleet_testing.operators import pool, search
 from nasfleet_testing.programs import controller
@@ -26,7 +26,6 @@ from nasfleet_testing.stepped_operators import Stage, api_server, operator_confi
 
 NUMBERS = itertools.count()
 AT_ONCE = 8
-HIT: Counter[str] = Counter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A kind of pass: the state before it, what the user does, and when it is done."""
+    """A kind of pass: the state before it, what the user does, when it is done, and the effects that it must have had."""
 
     name: str
+    effects: frozenset[str]
     before: Callable[[World, Stage], Awaitable[None]]
     act: Callable[[Stage], Awaitable[None]]
     done: Callable[[Stage], Awaitable[bool]]
@@ -83,8 +83,8 @@ async def has(stage: Stage, ready: int, **wanted: Any) -> bool:
     return agreed and len(await stage.list(PODS)) == ready and (await conditions(stage))["Progressing"][0] == "False"
 
 
-async def conditions(stage: Stage) -> dict[str, tuple[str, str]]:
-    found = await stage.get(POOLS, "gpus") or await stage.get(SEARCHES, "digits") or {}
+async def conditions(stage: Stage, kind: Kind = POOLS, name: str = "gpus") -> dict[str, tuple[str, str]]:
+    found = await stage.get(kind, name) or {}
     return {one["type"]: (one["status"], one["reason"]) for one in found.get("status", {}).get("conditions", ())}
 
 
@@ -112,7 +112,7 @@ async def half_busy(world: World, stage: Stage) -> None:
 
 
 async def running(stage: Stage) -> bool:
-    return (await conditions(stage)).get("Ready", ("", ""))[1] in {"Running", "WaitingForTrainers"}
+    return (await conditions(stage, SEARCHES, "digits")).get("Ready", ("", ""))[1] in {"Running", "WaitingForTrainers"}
 
 
 async def with_search(world: World, stage: Stage) -> None:
@@ -155,32 +155,71 @@ async def is_gone(stage: Stage) -> bool:
 
 SCENARIOS = (
     Scenario(
-        "create a pool", nothing, lambda it: it.create(POOLS, pool("gpus", {"gpu": "h200"}, replicas=2)), lambda it: has(it, 2)
+        "create a pool",
+        frozenset({"declare pool", "apply Deployment", "write status", "announce", "apply PodDisruptionBudget"}),
+        nothing,
+        lambda it: it.create(POOLS, pool("gpus", {"gpu": "h200"}, replicas=2)),
+        lambda it: has(it, 2),
     ),
-    Scenario("scale up", with_pool(1), lambda it: scale(it, 3), lambda it: has(it, 3)),
-    Scenario("scale down", half_busy, lambda it: scale(it, 2), spares_the_busy),
+    Scenario(
+        "scale up",
+        frozenset({"declare pool", "apply Deployment", "write status", "announce"}),
+        with_pool(1),
+        lambda it: scale(it, 3),
+        lambda it: has(it, 3),
+    ),
+    Scenario(
+        "scale down",
+        frozenset({"declare pool", "apply Deployment", "write status", "announce", "set deletion cost"}),
+        half_busy,
+        lambda it: scale(it, 2),
+        spares_the_busy,
+    ),
     Scenario(
         "autoscale",
+        frozenset({"declare pool", "apply Deployment", "write status", "announce", "set replicas"}),
         with_queue,
         lambda it: it.create(POOLS, pool("gpus", replicas=0, autoscaling={"maxReplicas": 3, "idleSeconds": 3600})),
         lambda it: has(it, 2),
     ),
-    Scenario("suspend", with_pool(2), lambda it: it.patch(POOLS, "gpus", {"spec": {"suspend": True}}), lambda it: has(it, 0)),
+    Scenario(
+        "suspend",
+        frozenset({"declare pool", "apply Deployment", "write status", "announce"}),
+        with_pool(2),
+        lambda it: it.patch(POOLS, "gpus", {"spec": {"suspend": True}}),
+        lambda it: has(it, 0),
+    ),
     Scenario(
         "change the template",
+        frozenset({"apply Deployment", "write status", "announce"}),
         with_pool(2),
         lambda it: it.patch(POOLS, "gpus", {"spec": {"image": "trainer:2"}}),
         lambda it: has_image(it, "trainer:2"),
     ),
-    Scenario("declare a search", nothing, lambda it: it.create(SEARCHES, search("digits")), running, search_key),
+    Scenario(
+        "declare a search",
+        frozenset({"set finalizer", "declare search", "write status", "announce"}),
+        nothing,
+        lambda it: it.create(SEARCHES, search("digits")),
+        running,
+        search_key,
+    ),
     Scenario(
         "change a search",
+        frozenset({"declare search", "write status"}),
         with_search,
         lambda it: it.patch(SEARCHES, "digits", {"spec": {"parallelism": 7}}),
         lambda it: parallelism_is(it, 7),
         search_key,
     ),
-    Scenario("delete a search", with_search, lambda it: it.delete(SEARCHES, "digits"), is_gone, search_key),
+    Scenario(
+        "delete a search",
+        frozenset({"forget search", "set finalizer"}),
+        with_search,
+        lambda it: it.delete(SEARCHES, "digits"),
+        is_gone,
+        search_key,
+    ),
 )
 
 
@@ -196,7 +235,7 @@ async def portrait(stage: Stage) -> dict[str, Any]:
         "budgets": [one["spec"] for one in await stage.list(BUDGETS)],
         "pods": len(await living(stage)),
         "replicas": None if found is None else found["spec"]["replicas"],
-        "conditions": await conditions(stage),
+        "conditions": (await conditions(stage), await conditions(stage, SEARCHES, "digits")),
         "declared": fleet.pool,
         "search": None if seen is None else (seen.spec, seen.state),
     }
@@ -224,6 +263,7 @@ def failpoints_of(effects: list[str]) -> Iterator[Failpoint]:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[one.name for one in SCENARIOS])
 async def test_an_operator_killed_at_any_effect_is_followed_by_one_that_repairs_it(world: World, scenario: Scenario) -> None:
     stage, expected = await play(world, scenario, None)
+    assert scenario.effects <= set(stage.points.effects)
     await stage.delete_namespace()
     limit = asyncio.Semaphore(AT_ONCE)
 
@@ -232,9 +272,14 @@ async def test_an_operator_killed_at_any_effect_is_followed_by_one_that_repairs_
             stage, found = await play(world, scenario, point)
             assert stage.points.was_hit, f"{scenario.name}: not killed {point}: {stage.points.effects}"
             assert found == expected, f"{scenario.name}: killed {point}"
-            HIT[point.effect] += 1
             await stage.delete_namespace()
 
     async with asyncio.TaskGroup() as group:
         for point in failpoints_of(stage.points.effects):
             group.create_task(killed_at(point))
+
+
+def test_the_scenarios_have_every_effect_that_an_operator_can_have() -> None:
+    possible = set(WatchedController.EFFECTS) | set(WatchedCluster.EFFECTS) - {"delete"}
+    assert {"_".join(effect.split(" ")[:3]) for one in SCENARIOS for effect in one.effects} >= possible - {"apply"}
+    assert {effect for one in SCENARIOS for effect in one.effects} >= {"apply Deployment", "apply PodDisruptionBudget"}

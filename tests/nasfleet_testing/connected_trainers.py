@@ -2,16 +2,17 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import grpc
 
 from nasfleet import PROTOCOL_VERSION
-from nasfleet.v1.fleet_pb2 import Hello, WorkRequest
+from nasfleet.v1.fleet_pb2 import Hello, WorkRequest, WorkResponse
 from nasfleet.v1.fleet_pb2_grpc import FleetServiceStub
 
 HEARTBEAT_SECONDS = 2.0
+Inbox = queue.SimpleQueue[Sequence[int] | None]
 
 
 class ConnectedTrainers:
@@ -19,38 +20,43 @@ class ConnectedTrainers:
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._fleet = FleetServiceStub(channel)
-        self._ends: dict[str, queue.SimpleQueue[None]] = {}
+        self._inboxes: list[Inbox] = []
 
     def connect(self, name: str, pool: str) -> None:
         """Connect a trainer with one slot."""
         hello = Hello(
             protocol_version=PROTOCOL_VERSION, instance_id=f"{pool}/{name}", trainer=name, pool=pool, slots=1, device="cpu"
         )
-        end = self._ends[name] = queue.SimpleQueue()
-        stream = self._fleet.Work(self._requests(hello, end))
-        threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
+        inbox: Inbox = queue.SimpleQueue()
+        self._inboxes.append(inbox)
+        stream = self._fleet.Work(_requests(hello, inbox))
+        threading.Thread(target=_listen, args=(stream, inbox), daemon=True).start()
 
     def disconnect(self) -> None:
         """End all streams."""
-        for end in self._ends.values():
-            end.put(None)
+        for inbox in self._inboxes:
+            inbox.put(None)
 
-    @staticmethod
-    def _requests(hello: Hello, end: "queue.SimpleQueue[None]") -> Iterator[WorkRequest]:
-        yield WorkRequest(hello=hello)
-        while True:
-            try:
-                return end.get(timeout=HEARTBEAT_SECONDS)
-            except queue.Empty:
-                yield WorkRequest()
 
-    @staticmethod
-    def _listen(stream: Iterator[object]) -> None:
+def _requests(hello: Hello, inbox: Inbox) -> Iterator[WorkRequest]:
+    """Say hello, that training has begun of whatever was given, and besides that one is alive, until told to end."""
+    yield WorkRequest(hello=hello)
+    while True:
         try:
-            for _ in stream:
-                pass
-        except grpc.RpcError:
+            started = inbox.get(timeout=HEARTBEAT_SECONDS)
+        except queue.Empty:
+            started = []
+        if started is None:
             return
+        yield WorkRequest(started_fences=started)
+
+
+def _listen(stream: Iterable[WorkResponse], inbox: Inbox) -> None:
+    try:
+        for response in stream:
+            inbox.put([assignment.fence for assignment in response.assignments])
+    except grpc.RpcError:
+        return
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from kubernetes.aio.client import ApiClient
 
 from nasfleet.errors import NasfleetError
@@ -98,7 +99,9 @@ class Stage:
         operator = self.new_operator()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} s: {self.points.effects}"
+            if time.monotonic() > deadline:
+                found = await self.get(key.kind, key.name) or {}
+                pytest.fail(f"not within {PATIENCE_SECONDS:g} s: {self.points.effects}; {found.get('status')}")
             before = len(self.points.effects)
             try:
                 await operator.look()
