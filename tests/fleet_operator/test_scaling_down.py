@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasfleet_operator.observed import Pod
@@ -37,6 +37,7 @@ def test_nothing_is_written_when_all_are_alike_or_told_apart_already() -> None:
     assert deletion_costs(priced(0, [-1]), priced(1, [0, 0])) == {}
 
 
+@settings(deadline=None)
 @given(costs, costs)
 def test_afterwards_each_idle_pod_is_cheaper_than_any_busy_one(idle_costs: list[int], busy_costs: list[int]) -> None:
     may_go, at_work = priced(0, idle_costs), priced(len(idle_costs), busy_costs)

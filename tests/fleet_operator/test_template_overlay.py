@@ -1,6 +1,6 @@
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasfleet_operator.overlay import overlay
@@ -50,12 +50,14 @@ def test_nulls_deep_in_what_is_new_vanish_too() -> None:
     assert overlay({}, {"spec": {"a": None, "b": {"c": None}}}) == {"spec": {"b": {}}}
 
 
+@settings(deadline=None)
 @given(maps, maps)
 def test_laying_a_template_over_twice_is_laying_it_over_once(under: dict[str, Any], over: dict[str, Any]) -> None:
     once = overlay(under, over)
     assert overlay(once, over) == once
 
 
+@settings(deadline=None)
 @given(maps, maps)
 def test_what_lies_over_is_there_and_nothing_is_changed_in_place(under: dict[str, Any], over: dict[str, Any]) -> None:
     before = repr((under, over))
