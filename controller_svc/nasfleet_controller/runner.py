@@ -155,7 +155,7 @@ class Runner:
         for done, result in results:
             if not done.done():
                 done.set_result(result)
-        self.state.publish()
+        self.state.streams.publish()
 
     def _notify(self) -> None:
         self._change_count += 1
@@ -172,7 +172,7 @@ class Runner:
                 done.set_exception(error)
         state, self._state, self._refusal = self._state, None, error
         if state is not None:
-            state.close(error)
+            state.streams.close(error)
 
     def _think(self) -> None:
         """Ask the strategies for what is due; what they answer comes back as commands, in the order of the questions."""

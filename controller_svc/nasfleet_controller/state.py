@@ -4,17 +4,16 @@ Records are to be committed; orders are staged on connections and published afte
 leases, `at` is Unix time and goes into records; both in seconds.
 """
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
 from nasfleet.errors import UnavailableError
 from nasfleet.measurement import Failure, FailureKind, Measurement, NotFiniteError
 from nasfleet.names import SearchName
 from nasfleet_controller.connection import Connection, StreamTakenOverError
-from nasfleet_controller.dispatcher import Demand, Dispatcher
+from nasfleet_controller.dispatcher import Dispatcher
+from nasfleet_controller.leasing import assignment_of, demand_of
 from nasfleet_controller.moment import Moment
-from nasfleet_controller.orders import Assignment, Orders
+from nasfleet_controller.outcomes import Outcomes
 from nasfleet_controller.rate import Rate
 from nasfleet_controller.rebalancing import wanted_back
 from nasfleet_controller.records import (
@@ -30,9 +29,9 @@ from nasfleet_controller.records import (
 from nasfleet_controller.reports import Outcome, OutcomeStatus, Report
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import HeldLease
+from nasfleet_controller.streams import Streams
 from nasfleet_controller.trainers import Lease, Trainer, TrainerProfile
 
-REMEMBERED_OUTCOMES = 65_536
 STALL_SECONDS = 5.0
 EXPIRY_SECONDS = 0.25  # looking through all leases after every heartbeat would cost more than all the rest
 
@@ -52,12 +51,11 @@ class ControllerState:
         self.ids = {search.name: search.search_id for search in searches}
         self.dispatcher = Dispatcher(last_fence, pools)
         self.last_search_id = last_search_id
-        self.connections: dict[str, Connection] = {}
-        self._with_orders: set[Connection] = set()
+        self.streams = Streams()
+        self.outcomes = Outcomes()
         self._expiry_at = moment.now  # the next look through the leases
         self.notices: dict[int, str] = {}
         self.rates: dict[int, Rate] = {search_id: Rate() for search_id in self.searches}
-        self._outcomes: OrderedDict[int, str | None] = OrderedDict()
         self._records: list[Record] = []
         for search in searches:
             for number, held in search.leases.items():
@@ -104,14 +102,11 @@ class ControllerState:
 
     def connect(self, connection: Connection, profile: TrainerProfile, held: Sequence[int], moment: Moment) -> None:
         """Take in a trainer's stream; an older one of the same process ends."""
-        older = self.connections.get(profile.instance_id)
-        if older is not None:
-            older.close(
-                StreamTakenOverError(f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over")
-            )
-        self.connections[profile.instance_id] = connection
+        why = f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over"
+        self.streams.end(profile.instance_id, StreamTakenOverError(why))
+        self.streams.open(connection)
         dropped, in_vain = self.dispatcher.connect(profile, held, moment.now)
-        orders = self._orders(connection)
+        orders = self.streams.orders_for(profile.instance_id)
         orders.stopped += in_vain
         orders.drain = self.dispatcher.trainers[profile.instance_id].draining  # the order may not have reached the older stream
         for lease in dropped:
@@ -119,13 +114,13 @@ class ControllerState:
 
     def disconnect(self, connection: Connection) -> None:
         """Take note that a stream ended, unless a newer one has taken over."""
-        if self.connections.get(connection.instance_id) is connection:
-            del self.connections[connection.instance_id]
+        if self.streams.are_with(connection):
+            self.streams.forget(connection)
             self.dispatcher.disconnect(connection.instance_id)
 
     def report(self, connection: Connection, report: Report, moment: Moment) -> None:
         """Take in what a trainer says, heartbeat included."""
-        if self.connections.get(connection.instance_id) is not connection:
+        if not self.streams.are_with(connection):
             return
         self.dispatcher.hear(connection.instance_id, moment.now)
         if report.draining:
@@ -139,25 +134,18 @@ class ControllerState:
                 self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
         for outcome in report.outcomes:
             status = self._take_outcome(connection, outcome, moment)
-            self._orders(connection).acknowledged.append((outcome.outcome_id, status))
+            self.streams.orders_for(connection.instance_id).acknowledged.append((outcome.outcome_id, status))
 
     def knows_outcome_of(self, fence: int) -> bool:
         """Return whether an outcome with this fence can be judged without asking the store."""
         given = fence <= self.dispatcher.last_fence
-        return not given or fence in self.dispatcher.leases or fence in self._outcomes
-
-    def remember_outcome(self, fence: int, outcome_id: str | None) -> None:
-        """Note which outcome ended an attempt, so that the same one is known when it comes again."""
-        self._outcomes[fence] = outcome_id
-        if len(self._outcomes) > REMEMBERED_OUTCOMES:
-            self._outcomes.popitem(last=False)
+        return not given or fence in self.dispatcher.leases or fence in self.outcomes
 
     def drain(self, names: Sequence[str]) -> list[str]:
         """Ask trainers to leave; return the names of those that are there."""
         found = self.dispatcher.tell_to_leave(names)
         for trainer in found:
-            if (connection := self.connections.get(trainer.profile.instance_id)) is not None:
-                self._orders(connection).drain = True
+            self.streams.orders_for(trainer.profile.instance_id).drain = True
         return sorted({trainer.profile.name for trainer in found})
 
     def declare_pool(self, pool: PoolDeclared, cordoned: Collection[str], gone: Collection[str], moment: Moment) -> None:
@@ -181,16 +169,6 @@ class ControllerState:
         if look:
             self._ask_back(moment)
 
-    def publish(self) -> None:
-        """Let the fleet know what was staged: it is durable now."""
-        while self._with_orders:
-            self._with_orders.pop().publish()
-
-    def close(self, error: UnavailableError) -> None:
-        """End all streams; nothing that was staged is sent."""
-        for connection in self.connections.values():
-            connection.close(error)
-
     def _expire(self, moment: Moment) -> None:
         for lease in self.dispatcher.expired(moment.now):
             silent = moment.now - self.dispatcher.trainers[lease.instance_id].heard_at
@@ -199,45 +177,33 @@ class ControllerState:
 
     def _dismiss(self, trainer: Trainer, moment: Moment) -> None:
         why = f"the pod of trainer {trainer.profile.name} is gone"
-        if (connection := self.connections.get(trainer.profile.instance_id)) is not None:
-            connection.close(UnavailableError(why))
-            self.disconnect(connection)
+        self.streams.end(trainer.profile.instance_id, UnavailableError(why))
+        self.dispatcher.disconnect(trainer.profile.instance_id)
         for lease in tuple(trainer.leases.values()):
             self._fail(lease, None, Failure(FailureKind.RETURNED, why), moment)
 
     def _ask_back(self, moment: Moment) -> None:
         """Ask for what waits behind a child though another trainer could begin it."""
-        demands = {search_id: _demand(search) for search_id, search in self.searches.items() if search.running}
+        demands = {search_id: demand_of(search) for search_id, search in self.searches.items() if search.running}
         for lease in wanted_back(self.dispatcher.trainers.values(), demands, moment.now):
             lease.wanted_back = True
-            self._orders(self.connections[lease.instance_id]).wanted_back.append(lease.fence)
-
-    def _orders(self, connection: Connection) -> Orders:
-        """Return what is staged for a trainer, to be added to."""
-        self._with_orders.add(connection)
-        return connection.staged
+            self.streams.orders_for(lease.instance_id).wanted_back.append(lease.fence)
 
     def _assign(self, moment: Moment) -> None:
-        demands = [_demand(search) for search in self.searches.values() if search.available]
+        demands = [demand_of(search) for search in self.searches.values() if search.available]
         for placement in self.dispatcher.place(demands, moment.now) if demands else ():
             search = self.searches[placement.search_id]
-            number = search.next_queued()
             trainer = self.dispatcher.trainers[placement.instance_id]
             waited = moment.now - trainer.free_since if trainer.spare(1) else 0.0
-            lease = self.dispatcher.grant(placement, number, search.spec.trial.lease_seconds, moment.now)
+            lease = self.dispatcher.grant(placement, search.next_queued(), search.spec.trial.lease_seconds, moment.now)
             held = HeldLease(lease.fence, trainer.profile.name, placement.instance_id)
             self.keep(search.start(held, waited, moment.at), moment)
-            trial = search.trial(number)
-            seed = _child_seed(search.spec.seed, number)
-            assignment = Assignment(lease.fence, search.name, number, trial.tokens, trial.layers, seed)
-            connection = self.connections[placement.instance_id]
-            connection.assign(assignment, search.spec)
-            self._with_orders.add(connection)
+            self.streams.assign(placement.instance_id, assignment_of(search, lease), search.spec)
 
     def _take_outcome(self, connection: Connection, outcome: Outcome, moment: Moment) -> OutcomeStatus:
         lease = self.dispatcher.leases.get(outcome.fence)
         if lease is None or lease.instance_id != connection.instance_id:
-            if self._outcomes.get(outcome.fence) == outcome.outcome_id:
+            if self.outcomes.ended(outcome.fence, outcome.outcome_id):
                 return OutcomeStatus.DUPLICATE
             if outcome.fence <= self.dispatcher.last_fence:
                 self._records.append(LateOutcome(outcome.fence, outcome.outcome_id))
@@ -267,25 +233,7 @@ class ControllerState:
 
     def _void(self, ended: AttemptEnded, moment: Moment) -> None:
         lease = self.dispatcher.leases[ended.fence]
-        self.remember_outcome(ended.fence, ended.outcome_id)
-        connection = self.connections.get(lease.instance_id)
-        if ended.outcome_id is None and connection is not None:
-            self._orders(connection).stopped.append(ended.fence)
+        self.outcomes.remember(ended.fence, ended.outcome_id)
+        if ended.outcome_id is None:
+            self.streams.orders_for(lease.instance_id).stopped.append(ended.fence)
         self.dispatcher.end(ended.fence, moment.now)
-
-
-def _demand(search: Search) -> Demand:
-    return Demand(
-        search.search_id,
-        search.available,
-        search.running,
-        search.spec.weight,
-        search.name.namespace,
-        search.selector,
-        search.spec.trial.lease_seconds,
-    )
-
-
-def _child_seed(seed: int, number: int) -> int:
-    """Return the seed of a child's training: another for every trial, the same in every attempt at it."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}:{number}".encode(), digest_size=7).digest())

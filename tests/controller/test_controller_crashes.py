@@ -98,7 +98,7 @@ class ControllerCrashes(RuleBasedStateMachine):
             self.think()
             self.state.advance(self.moment)
             self.store.commit(self.state.take_records())
-            self.state.publish()
+            self.state.streams.publish()
         for trainer in self.trainers:
             if trainer.connection is not None:
                 trainer.receive(self.told)
@@ -121,7 +121,7 @@ class ControllerCrashes(RuleBasedStateMachine):
         assert trainer.connection is not None
         for outcome in outcomes:
             if not self.state.knows_outcome_of(outcome.fence):
-                self.state.remember_outcome(outcome.fence, self.store.results.outcome_of(outcome.fence))
+                self.state.outcomes.remember(outcome.fence, self.store.results.outcome_of(outcome.fence))
         self.state.report(trainer.connection, Report(outcomes=outcomes), self.moment)
 
     @rule()

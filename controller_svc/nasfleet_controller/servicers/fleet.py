@@ -98,7 +98,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         for outcome in report.outcomes:
             if not self._runner.state.knows_outcome_of(outcome.fence):
                 counted = await asyncio.to_thread(self._outcome_of, outcome.fence)
-                self._runner.state.remember_outcome(outcome.fence, counted)
+                self._runner.state.outcomes.remember(outcome.fence, counted)
         await self._runner.submit(partial(self._take, connection, report))
 
     def _take(self, connection: Connection, report: Report) -> None:
