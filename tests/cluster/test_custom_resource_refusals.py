@@ -2,11 +2,17 @@
 # ruff: noqa: E501 -- tables, one case to a line
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 
 from nasfleet.catalogue import InvalidParametersError
+from nasfleet.catalogue.fields import Kind, fields_of
+from nasfleet.catalogue.pool import TrainerPool
+from nasfleet.catalogue.rule import Rule
+from nasfleet.catalogue.search import ArchitectureSearch
 from nasfleet.document import pool_from_data
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.documents import changed
@@ -133,6 +139,20 @@ def _pool(name: str, spec: object) -> dict[str, object]:
 
 def test_every_malformed_document_is_tried() -> None:
     assert set(_SAID) | _SPELLING | _READ == set(MALFORMED)
+
+
+def _rules(block: type[Any]) -> Iterator[Rule]:
+    yield from block.RULES
+    for field in fields_of(block):
+        if field.kind in {Kind.BLOCK, Kind.ONE_OF}:
+            for below in field.classes:
+                yield from _rules(below)
+
+
+def test_every_rule_is_broken_by_some_document() -> None:
+    said = {said for _, said in _SAID.values()} | {said for _, _, said in _POOLS.values()}
+
+    assert {rule.message for block in (ArchitectureSearch, TrainerPool) for rule in _rules(block)} <= said
 
 
 @pytest.mark.parametrize("name", _SAID)
