@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -76,7 +77,7 @@ class ApiServer:
             raise _error(status, text, f"{verb} {path}")
         return dict(json.loads(text))
 
-    async def watch(self, kind: Kind, namespace: str | None, version: str) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, kind: Kind, namespace: str | None, version: str) -> AsyncGenerator[dict[str, Any]]:
         """Yield what happens to objects of a kind, bookmarks included, until the API server ends it.
 
         Args:
@@ -98,11 +99,12 @@ class ApiServer:
             status = answer.status
             if status >= HTTPStatus.BAD_REQUEST:
                 raise _watch_error(status, await answer.read(), path)
-            async for line in _lines(answer.response.content):
-                told = json.loads(line)
-                if told["type"] == "ERROR":
-                    raise _watch_error(told["object"].get("code", 0), line, path)
-                yield told
+            with closing(answer.response) as response:
+                async for line in _lines(response.content):
+                    told = json.loads(line)
+                    if told["type"] == "ERROR":
+                        raise _watch_error(told["object"].get("code", 0), line, path)
+                    yield told
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnavailableError(f"the watch of {kind.plural} broke: {str(error) or type(error).__name__}") from error
         finally:

@@ -7,6 +7,7 @@ processor time that a control plane beside it has not. `benchmarks/kubernetes_op
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import structlog
@@ -32,9 +33,10 @@ async def watch_pods(
     version = ""
     while True:
         try:
-            async for told in server.watch(PODS, namespace, version):
-                _see(told, cache, add)
-                version = told["object"]["metadata"]["resourceVersion"]
+            async with aclosing(server.watch(PODS, namespace, version)) as watch:
+                async for told in watch:
+                    _see(told, cache, add)
+                    version = told["object"]["metadata"]["resourceVersion"]
         except WatchExpiredError:
             version = ""
             on_relist()

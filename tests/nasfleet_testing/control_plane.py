@@ -5,13 +5,15 @@ Its API server authorizes by RBAC and admits as a cluster does; the controller m
 
 import json
 import os
+import random
 import secrets
+import socket
 import ssl
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,6 @@ from kubernetes import client, config
 from cluster.programs import have
 from nasfleet_testing.certificates import make_certificates
 from nasfleet_testing.processes import eventually
-from nasfleet_testing.programs import free_address
 
 SERVICE_RANGE = "10.96.0.0/16"
 START_SECONDS = 60.0
@@ -36,10 +37,11 @@ USERS = {
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """A control plane that runs: where it is and how it is spoken to."""
+    """A control plane that runs: where it and its database are and how it is spoken to."""
 
     folder: Path
     address: str
+    database: str
     tokens: dict[str, str]
 
     @property
@@ -111,14 +113,13 @@ def control_plane(folder: Path, *, bare: bool = False, node_grace_seconds: int =
         bare: whether etcd and the API server alone are enough: then nothing makes pods, service accounts or nodes ready.
         node_grace_seconds: for how long a node may be silent before its pods are taken for lost.
     """
-    running = ControlPlane(folder, free_address(), {name: secrets.token_hex(16) for name in USERS})
+    running = ControlPlane(folder, unused_address(), unused_address(), {name: secrets.token_hex(16) for name in USERS})
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started:
-        database = free_address()
         start = _Starting(folder, started)
-        start("etcd", _etcd(folder, database))
+        start("etcd", _etcd(running))
         _write_identities(running)
-        start("kube-apiserver", _api_server(running, database))
+        start("kube-apiserver", _api_server(running))
         eventually(lambda: start.all_alive() and _ready(running), "an API server that is ready", within=START_SECONDS)
         if not bare:
             start("kube-controller-manager", _controller_manager(running, node_grace_seconds))
@@ -155,6 +156,15 @@ class _Starting:
         return True
 
 
+def unused_address() -> str:
+    """Return an address to listen on in a while: none of those ports that connections take in the meantime."""
+    while True:
+        address = ("127.0.0.1", random.SystemRandom().randrange(20_000, 32_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(address)
+            return f"{address[0]}:{address[1]}"
+
+
 def _write_identities(running: ControlPlane) -> None:
     keys = running.folder / "pki"
     make_certificates(keys)
@@ -164,13 +174,13 @@ def _write_identities(running: ControlPlane) -> None:
         write_kubeconfig(running.user(name), running.address, keys / "ca.crt", token)
 
 
-def _etcd(folder: Path, database: str) -> Sequence[str]:
-    peer = f"http://{free_address()}"
+def _etcd(running: ControlPlane) -> Sequence[str]:
+    peer = f"http://{unused_address()}"
     return (
-        f"--data-dir={folder}/etcd",
+        f"--data-dir={running.folder}/etcd",
         "--unsafe-no-fsync",
-        f"--listen-client-urls=http://{database}",
-        f"--advertise-client-urls=http://{database}",
+        f"--listen-client-urls=http://{running.database}",
+        f"--advertise-client-urls=http://{running.database}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
@@ -178,11 +188,11 @@ def _etcd(folder: Path, database: str) -> Sequence[str]:
     )
 
 
-def _api_server(running: ControlPlane, database: str) -> Sequence[str]:
+def _api_server(running: ControlPlane) -> Sequence[str]:
     keys = running.folder / "pki"
     host, _, port = running.address.rpartition(":")
     return (
-        f"--etcd-servers=http://{database}",
+        f"--etcd-servers=http://{running.database}",
         f"--bind-address={host}",
         f"--advertise-address={host}",
         f"--secure-port={port}",
