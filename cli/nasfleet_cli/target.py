@@ -5,7 +5,7 @@ import functools
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,15 +30,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A controller by its address, by its cluster, or else by its state directory."""
+    """A controller by its address, by its cluster, or else by its state directory; and the namespace that was typed, if any."""
 
     controller: str | None
     state: Path
     cluster: Cluster | None = None
+    namespace: str | None = None
 
     @property
     def options(self) -> str:
         """Return what to add to a command so that it has this target; empty for the default."""
+        return self._place + ("" if self.namespace is None else f" -n {self.namespace}")
+
+    @property
+    def _place(self) -> str:
         if self.controller:
             return f" --controller {self.controller}"
         if self.cluster is not None:
@@ -66,7 +71,7 @@ def target_options(command: F) -> F:
     def with_target(*args: Any, controller: str | None, state: Path, **kwargs: Any) -> Any:
         if controller is not None:
             check_address(controller)
-        return command(*args, target=Target(controller, state), **kwargs)
+        return command(*args, target=Target(controller, state, namespace=kwargs.get("namespace")), **kwargs)
 
     return with_target  # type: ignore[return-value]  # click's decorators change the parameters
 
@@ -90,7 +95,7 @@ def target_or_cluster_options(command: F) -> F:
         if context is not None:
             if _was_typed("controller"):
                 raise InvalidInputError("--context and --controller name two controllers: give one of them")
-            target = Target(None, target.state, Cluster(context, Service.parse(service)))
+            target = replace(target, controller=None, cluster=Cluster(context, Service.parse(service)))
         if "namespace" in kwargs and kwargs["namespace"] is None:
             kwargs["namespace"] = DEFAULT_NAMESPACE if target.cluster is None else target.cluster.namespace()
         return command(*args, target=target, **kwargs)

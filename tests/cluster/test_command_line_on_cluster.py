@@ -13,8 +13,9 @@ from nasfleet.catalogue import Synthetic
 from nasfleet.client import Client
 from nasfleet.errors import UnavailableError
 from nasfleet_cli.forwarding import forwarded
-from nasfleet_cli.kubectl import Cluster, Service
+from nasfleet_cli.kubectl import DEFAULT_SERVICE, Cluster, Service
 from nasfleet_cli.main import cli
+from nasfleet_cli.target import DEFAULT_STATE, Target
 from nasfleet_testing.command_line import NASFLEET, descendants, wait_until_gone
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.operators import Namespace, operator, search
@@ -188,6 +189,14 @@ def test_command_that_is_killed_leaves_no_forward_behind(
         assert any("port-forward" in Path(f"/proc/{one}/cmdline").read_text() for one in below)
         process.kill()
     assert wait_until_gone(below) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "options"),
+    [(DEFAULT_SERVICE, " --context prod -n team-a"), ("a/b:1", " --context prod --service a/b:1 -n team-a")],
+)
+def test_commands_that_are_suggested_lead_to_the_same_search(service: str, options: str) -> None:
+    assert Target(None, DEFAULT_STATE, Cluster("prod", Service.parse(service)), "team-a").options == options
 
 
 def test_service_that_leads_nowhere_is_told_with_what_to_do(empty: Namespace, nasfleet: Nasfleet) -> None:
