@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,6 +29,10 @@ _ERRORS: dict[int, type[NasfleetError]] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: InvalidInputError,
     HTTPStatus.TOO_MANY_REQUESTS: UnavailableError,
 }
+
+# Unknown fields and wrong types in what is applied are the API server's own failure, as it has it.
+_UNREADABLE = "failed to create typed patch object"
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class WatchExpiredError(NasfleetError):
@@ -58,7 +62,7 @@ class ApiServer:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Body | None = None,
         content: str = "application/json",
     ) -> dict[str, Any]:
         """Return the answer, or raise InvalidInputError, NotFoundError, ConflictError or UnavailableError."""
@@ -110,13 +114,11 @@ class ApiServer:
         finally:
             self.on_call("watch", kind.plural, status)
 
-    async def _send(self, verb: str, path: str, body: Mapping[str, Any] | None, content: str) -> tuple[int, bytes]:
+    async def _send(self, verb: str, path: str, body: Body | None, content: str) -> tuple[int, bytes]:
         answer = await self._request(verb, path, body, content, aiohttp.ClientTimeout(total=self.timeout))
         return answer.status, await answer.read()
 
-    async def _request(
-        self, verb: str, path: str, body: Mapping[str, Any] | None, content: str, limits: aiohttp.ClientTimeout
-    ) -> Any:
+    async def _request(self, verb: str, path: str, body: Body | None, content: str, limits: aiohttp.ClientTimeout) -> Any:
         client = self.client
         headers = {**client.default_headers, "Accept": "application/json", "Content-Type": content}
         await client.update_params_for_auth(headers, [], ["BearerToken"], path, _METHODS[verb], body)
@@ -144,5 +146,7 @@ def _error(status: int, text: bytes, what: str) -> NasfleetError:
         message = json.loads(text)["message"]
     except (ValueError, KeyError, TypeError):
         message = text.decode(errors="replace")[:500]
+    if message.startswith(_UNREADABLE):
+        return InvalidInputError(message)
     kind = _ERRORS.get(status, UnavailableError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else NasfleetError)
     return kind(message if kind is InvalidInputError else f"{what}: {status}: {message}")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from nasfleet.errors import ConflictError, NotFoundError
-from nasfleet_operator.api_server import ApiServer
+from nasfleet_operator.api_server import ApiServer, Body
 from nasfleet_operator.kinds import EVENTS, PODS, POOLS, Kind, kind_of, kind_of_identity
 from nasfleet_operator.kubernetes_objects import DELETION_COST, FINALIZER
 from nasfleet_operator.plan import Announce, Identity
@@ -45,7 +45,7 @@ class Cluster(Protocol):
         """Delete this very object."""
 
     async def write_status(self, target: Identity, status: Raw) -> Raw | None:
-        """Make the status be this."""
+        """Make the status be this; InvalidInputError also if another object has the name by now."""
 
     async def set_replicas(self, namespace: str, pool: str, replicas: int) -> None:
         """Write a pool's size by its scale subresource."""
@@ -89,7 +89,8 @@ class KubernetesCluster:
         """Apply on the server's side, by force on the fields that the manifest has."""
         kind = kind_of(manifest["apiVersion"], manifest["kind"])
         about = manifest["metadata"]
-        return await self._apply(kind, kind.path(about["namespace"], about["name"]), manifest)
+        path = kind.path(about["namespace"], about["name"])
+        return await self._patch(kind, path, manifest, "application/apply-patch+yaml", force="true")
 
     async def delete(self, target: Identity) -> None:
         """Delete this very object."""
@@ -103,10 +104,13 @@ class KubernetesCluster:
     async def write_status(self, target: Identity, status: Raw) -> Raw | None:
         """Make the status be this."""
         kind = kind_of_identity(target)
-        about = {"namespace": target.namespace, "name": target.name, "uid": target.uid}
-        manifest = {"apiVersion": target.api_version, "kind": target.kind, "metadata": about, "status": status}
-        # The operator alone writes the status, so that nothing is lost by force; the uid makes it this very object's.
-        return await self._if_there(self._apply(kind, kind.path(target.namespace, target.name, "status"), manifest))
+        # Not applied: of what is applied to a status the API server does not compare the uid.
+        patch: Body = [
+            {"op": "test", "path": "/metadata/uid", "value": target.uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        path = kind.path(target.namespace, target.name, "status")
+        return await self._if_there(self._patch(kind, path, patch, "application/json-patch+json"))
 
     async def set_replicas(self, namespace: str, pool: str, replicas: int) -> None:
         """Write a pool's size by its scale subresource."""
@@ -137,13 +141,12 @@ class KubernetesCluster:
         except ConflictError:
             return  # an earlier pass made it
 
-    async def _apply(self, kind: Kind, path: str, manifest: Raw) -> Raw:
-        query = {"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"}
-        return await self._server.call("patch", kind, path, query=query, body=manifest, content="application/apply-patch+yaml")
-
     async def _merge(self, kind: Kind, path: str, patch: Raw) -> Raw:
-        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
-        return await self._server.call("patch", kind, path, query=query, body=patch, content="application/merge-patch+json")
+        return await self._patch(kind, path, patch, "application/merge-patch+json")
+
+    async def _patch(self, kind: Kind, path: str, patch: Body, content: str, **query: str) -> Raw:
+        query |= {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        return await self._server.call("patch", kind, path, query=query, body=patch, content=content)
 
     @staticmethod
     async def _if_there(call: Awaitable[Raw]) -> Raw | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from nasfleet.errors import UnavailableError
+from nasfleet.errors import NasfleetError
 from nasfleet.names import PoolName, SearchName
 from nasfleet_operator.cache import Key
 from nasfleet_operator.controller import Controller, ControllerView
@@ -28,7 +28,7 @@ class Polled:
         before = self.view
         try:
             self.view = await self._controller.look()
-        except UnavailableError as error:
+        except NasfleetError as error:  # a controller that answers what nobody can read is as good as none
             if before is not None:
                 log.warning("controller_unavailable", error=str(error))
             self.view = None

@@ -113,14 +113,18 @@ def test_without_a_free_gpu_the_condition_says_so_and_goes_when_there_is_one(spa
     eventually(lambda: "Unschedulable" in {event["reason"] for event in space.get("events")}, "an event")
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"), [("imagePullPolicy", "Sometimes", "Always"), ("tty", "yes", True), ("tti", True, None)]
+)
 def test_a_template_that_the_api_server_refuses_is_told_of_and_mended_by_the_next_change(
-    space: Namespace, fake_nodes: FakeNodes
+    space: Namespace, fake_nodes: FakeNodes, field: str, wrong: object, right: object
 ) -> None:
     fake_nodes(1)
-    space.apply(pool("gpus", template={"spec": {"containers": [{"name": "trainer", "imagePullPolicy": "Sometimes"}]}}))
+    space.apply(pool("gpus", template={"spec": {"containers": [{"name": "trainer", field: wrong}]}}))
     degraded = space.eventually_condition("trainerpool", "gpus", "Degraded", "True", "TemplateRefused")
-    assert "imagePullPolicy" in degraded["message"]
-    space.apply(pool("gpus", template={"spec": {"containers": [{"name": "trainer", "imagePullPolicy": "Always"}]}}))
+    assert field in degraded["message"]
+    mended = {} if right is None else {field: right}
+    space.apply(pool("gpus", template={"spec": {"containers": [{"name": "trainer", **mended}]}}))
     space.eventually_status("trainerpool", "gpus", readyReplicas=1)
 
 
