@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nasfleet_testing.pages import ROOT, blocks, pages, script
+from nasfleet_testing.pages import ROOT, blocks, on_a_cluster, pages, script
 
 NEEDED = ["Makefile", "examples"]
 
@@ -21,7 +21,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-PAGES = [page for page in pages() if any(block.language == "console" for block in blocks(page))]
+PAGES = [page for page in pages() if any(block.language == "console" for block in blocks(page)) and not on_a_cluster(page)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

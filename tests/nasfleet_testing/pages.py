@@ -2,7 +2,8 @@
 
 A fenced block of `console` holds commands, each after "$ "; the rest is what they print. A comment before the block says how
 it is tested: `<!-- test: skip -->`; with a small budget by `<!-- test: trials 12 in FILE -->`; followed by waiting for what it
-makes by `<!-- test: wait for FILE -->`. A block after `<!-- file: NAME -->` is the content of a file that commands use.
+makes by `<!-- test: wait for FILE -->`. A block after `<!-- file: NAME -->` is the content of a file that commands use. A page
+with `<!-- tested: on a cluster -->` needs one.
 """
 
 import re
@@ -46,6 +47,11 @@ def blocks(page: Path) -> list[Block]:
         Block(found["language"], found["content"], tuple(_NOTE.findall(found["notes"])))
         for found in _BLOCK.finditer(page.read_text(encoding="utf-8"))
     ]
+
+
+def on_a_cluster(page: Path) -> bool:
+    """Return whether the commands of a page need a Kubernetes cluster."""
+    return "<!-- tested: on a cluster -->" in page.read_text(encoding="utf-8")
 
 
 def links(page: Path) -> Iterator[str]:
