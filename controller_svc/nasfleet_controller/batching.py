@@ -6,11 +6,21 @@ A batch is the m children proposed together under one policy version, learned fr
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from nasfleet_controller.snapshots import OpenTrial, SettledTrial
 
 Group = tuple[SettledTrial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """A batch of proposals that a search wants: at most `count` of them, numbered from `first_number`."""
+
+    batch: int
+    first_number: int
+    count: int
 
 
 class Batching(Protocol):

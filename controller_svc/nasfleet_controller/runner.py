@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import structlog
 
 from nasfleet.errors import NasfleetError, UnavailableError
-from nasfleet_controller.batching import Group
+from nasfleet_controller.batching import BatchRequest, Group
 from nasfleet_controller.boundaries import Observer, Store
 from nasfleet_controller.moment import this_moment
 from nasfleet_controller.records import SearchCreated, SearchState
-from nasfleet_controller.search import BatchRequest, Search
+from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.state import ControllerState
 from nasfleet_controller.strategies.strategy import Update

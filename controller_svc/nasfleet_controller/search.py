@@ -1,20 +1,19 @@
 """One search as a state machine without I/O: commands in, records out, invariants checked after each.
 
+What becomes of its trials stands here, what people and time do to the search as a whole in `life_cycle`.
 The records say everything that changed: whoever commits them and loads them again has this very state. Times are Unix
 seconds and come from outside, as do the architectures and the fences.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from nasfleet.catalogue import Budget, SearchSpec
-from nasfleet.errors import ConflictError
 from nasfleet.measurement import Failure, FailureClass, FailureKind, Measurement
 from nasfleet.reward import reward_of
-from nasfleet_controller.batching import Batching, Group, restore
-from nasfleet_controller.ending import Usage, end_reason
+from nasfleet_controller.batching import Batching, BatchRequest, Group, restore
+from nasfleet_controller.ending import Usage
 from nasfleet_controller.failure_policy import charge
+from nasfleet_controller.lessons import Lessons
+from nasfleet_controller.life_cycle import LifeCycle
 from nasfleet_controller.open_trials import OpenTrials
 from nasfleet_controller.records import (
     AttemptEnded,
@@ -23,8 +22,6 @@ from nasfleet_controller.records import (
     BatchProposed,
     Proposal,
     Record,
-    SearchChanged,
-    SearchMoved,
     SearchState,
     TrialRequeued,
     TrialSettled,
@@ -34,38 +31,22 @@ from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, 
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.tally import Tally
 
-CLOCK_SECONDS = 10.0
-
 
 class InvariantError(Exception):
     """The state machine is wrong: a bug of ours, never of the caller's."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRequest:
-    """A batch of proposals that a search wants: at most `count` of them, numbered from `first_number`."""
-
-    batch: int
-    first_number: int
-    count: int
-
-
-class Search:
+class Search(LifeCycle):
     """The trials of one search that are not settled, and what is known of those that are.
 
     Without a `batching` nothing is learned from them.
     """
 
     def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int, space_size: int) -> None:
-        self.search_id = snapshot.search_id
-        self.name = snapshot.name
+        super().__init__(snapshot)
         self.uid = snapshot.uid
-        self.spec = snapshot.spec
         self.space_size = space_size
-        self.state = snapshot.state
-        self.message = snapshot.message
         self.created_at = snapshot.created_at
-        self.moved_at = snapshot.moved_at
         self.proposed = snapshot.proposed
         self.batches = snapshot.batches
         self.tally = Tally(
@@ -79,16 +60,11 @@ class Search:
         self.update = snapshot.update
         self.hashes = set(snapshot.hashes)
         self.exhausted = False
-        self._past_running_seconds = snapshot.running_seconds
         self._batch_size = batch_size
         self._batching = batching
         self._open = OpenTrials(snapshot.open_trials)
         self._drawing = False
-        self._ready: deque[Group] = deque()
-        self._learning: deque[Group] = deque()
-        self._faulted = False
-        if batching is not None:
-            self._ready.extend(restore(batching, snapshot.open_trials, snapshot.unlearned))
+        self._lessons = Lessons(() if batching is None else restore(batching, snapshot.open_trials, snapshot.unlearned))
 
     # What can be asked.
 
@@ -128,11 +104,6 @@ class Search:
         """The open leases, by the number of their trial."""
         return self._open.leases
 
-    def running_seconds(self, at: float) -> float:
-        """Return the time spent in RUNNING so far."""
-        current = at - self.moved_at if self.state is SearchState.RUNNING else 0.0
-        return self._past_running_seconds + max(0.0, current)
-
     def trial(self, number: int) -> OpenTrial:
         """Return a trial that is not settled."""
         return self._open[number]
@@ -145,10 +116,7 @@ class Search:
 
     def begin_learning(self) -> Group | None:
         """Return the next trials to learn from, if any are ready; `learn` is expected."""
-        if not self._ready or self._faulted:
-            return None
-        self._learning.append(self._ready.popleft())
-        return self._learning[-1]
+        return self._lessons.begin()
 
     def begin_batch(self) -> BatchRequest | None:
         """Return the batch to draw now, if one is wanted; `propose` is expected.
@@ -219,78 +187,21 @@ class Search:
 
     def learn(self, group: Group, update: Update | None, at: float) -> list[Record]:
         """Take note that a group was learned from."""
-        self._learning.remove(group)
+        self._lessons.end(group)
         self.update = update or self.update
         return [BatchLearned(self.search_id, tuple(trial.number for trial in group), update, at)]
 
-    def change(self, spec: SearchSpec, at: float) -> list[Record]:
-        """Take a new declaration; the caller has seen to it that the change is allowed.
-
-        A completed search goes on if its budget allows it now.
-
-        Raises:
-            ConflictError: if a search that has ended is to be suspended or resumed; nothing has changed then.
-        """
-        toggled = spec.suspend is not self.spec.suspend
-        goes_on = self.state is SearchState.COMPLETED and self._end_reason(spec.budget, at) is None
-        if toggled and not goes_on:
-            self._refuse_if_ended("suspended" if spec.suspend else "resumed")
-        self.spec = spec
-        records: list[Record] = [SearchChanged(self.search_id, spec)]
-        if goes_on:
-            records += self._move(SearchState.SUSPENDED if spec.suspend else SearchState.RUNNING, "the budget was raised", at)
-        elif toggled:
-            records += self.suspend(at) if spec.suspend else self.resume(at)
-        return self._checked(records)
-
-    def suspend(self, at: float) -> list[Record]:
-        """Take all leases back and propose nothing until resumed."""
-        self._refuse_if_ended("suspended")
-        if self.state is SearchState.SUSPENDED:
-            return []
-        return self._checked(
-            self._release_all("the search was suspended", at) + self._move(SearchState.SUSPENDED, "suspended", at)
-        )
-
     def resume(self, at: float) -> list[Record]:
-        """Go on."""
-        self._refuse_if_ended("resumed")
-        self._faulted = False
-        return [] if self.state is SearchState.RUNNING else self._checked(self._move(SearchState.RUNNING, "", at))
-
-    def cancel(self, at: float) -> list[Record]:
-        """End it before its budget is used up."""
-        if self.state is SearchState.COMPLETED:
-            raise ConflictError(f"search {self.name.search_id} has completed and cannot be cancelled; delete it instead")
-        if self.state is SearchState.CANCELLED:
-            return []
-        return self._checked(
-            self._release_all("the search was cancelled", at) + self._move(SearchState.CANCELLED, "cancelled", at)
-        )
-
-    def clock(self, at: float) -> list[Record]:
-        """Take note of how long it has run, so that a controller that is away costs it no time."""
-        if self.state is not SearchState.RUNNING or at - self.moved_at < CLOCK_SECONDS:
-            return []
-        return self._move(self.state, self.message, at)
-
-    def end_if_due(self, at: float) -> list[Record]:
-        """End it if one of its budgets is used up."""
-        reason = self._end_reason(self.spec.budget, at) if self.state is SearchState.RUNNING else None
-        if reason is None:
-            return []
-        released = self._release_all(f"the search ended: {reason}", at)
-        return self._checked(released + self._move(SearchState.COMPLETED, reason, at))
+        """Go on, with what could not be learned from as well."""
+        records = super().resume(at)
+        self._lessons.resume()
+        return records
 
     def give_up(self, why: str, at: float) -> list[Record]:
         """Suspend it because its strategy raised an error, which is shown; what was to be learned from waits until resumed."""
         self._drawing = False
-        self._faulted = True
-        self._ready.extendleft(reversed(self._learning))
-        self._learning.clear()
-        if self.state.ended:
-            return []
-        return self._checked(self._release_all(why, at) + self._move(SearchState.SUSPENDED, why, at))
+        self._lessons.fault()
+        return [] if self.state.ended else self._stop(why, SearchState.SUSPENDED, why, at)
 
     # Parts of commands.
 
@@ -312,18 +223,15 @@ class Search:
             settled = SettledTrial(
                 number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.tally.settled
             )
-            if (group := self._batching.settle(settled)) is not None:
-                self._ready.append(group)
+            self._lessons.add(self._batching.settle(settled))
         settled_record = TrialSettled(
             self.search_id, number, fence, self.tally.settled, state, reward, measurement, failure, at
         )
         return [settled_record, *self.end_if_due(at)]
 
-    def _end_reason(self, budget: Budget, at: float) -> str | None:
-        exhausted = self.exhausted and not self._open
-        tally = self.tally
-        usage = Usage(tally.settled, tally.best, tally.trainer_seconds, self.running_seconds(at), exhausted)
-        return end_reason(budget, usage)
+    def _usage(self, at: float) -> Usage:
+        tally, exhausted = self.tally, self.exhausted and not self._open
+        return Usage(tally.settled, tally.best, tally.trainer_seconds, self.running_seconds(at), exhausted)
 
     def _release_all(self, why: str, at: float) -> list[Record]:
         """Take every lease back at nobody's cost, so that the trials wait in the order of their numbers."""
@@ -333,18 +241,6 @@ class Search:
             records += [self._end_attempt(number, None, failure, 0.0, at), TrialRequeued(self.search_id, number, failure)]
             self._open.requeue(self._open[number])
         return records
-
-    def _move(self, state: SearchState, message: str, at: float) -> list[Record]:
-        self._past_running_seconds = self.running_seconds(at)
-        self.state, self.message, self.moved_at = state, message, at
-        return [SearchMoved(self.search_id, state, message, self._past_running_seconds, at)]
-
-    def _refuse_if_ended(self, wish: str) -> None:
-        if self.state.ended:
-            state = self.state.name.lower()
-            raise ConflictError(
-                f"search {self.name.search_id} is {state}, it cannot be {wish}: raise its budget or create another"
-            )
 
     def _checked(self, records: list[Record]) -> list[Record]:
         if self.proposed != len(self._open) + self.tally.settled:

@@ -12,9 +12,9 @@ from typing import TypeVar
 from nasfleet.catalogue import Batching, Exhaustive, Random, Reinforce, SearchSpec
 from nasfleet.spaces.building import build_space, layers_at
 from nasfleet.spaces.space import SearchSpace
-from nasfleet_controller.batching import Arrival, Group, Together
+from nasfleet_controller.batching import Arrival, BatchRequest, Group, Together
 from nasfleet_controller.records import Proposal
-from nasfleet_controller.search import BatchRequest, Search
+from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.strategies.building import build_strategy
 from nasfleet_controller.strategies.strategy import Credit, Strategy, Update
