@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nasfleet_testing.control_plane import ControlPlane
+from nasfleet_testing.processes import eventually
 
 _DIGITS = Path(__file__).parents[2] / "examples" / "digits.yaml"
 _POOL = """\
@@ -18,6 +19,8 @@ _NOW = "2026-01-01T00:00:00Z"
 
 
 def _explained(control_plane: ControlPlane, path: str) -> str:
+    # The API server publishes a schema a moment after it begins to serve it.
+    eventually(lambda: control_plane.kubectl("explain", path).returncode == 0, f"an explanation of {path}")
     return " ".join(control_plane.do("explain", path).split())
 
 
