@@ -43,7 +43,7 @@ class TrialCounts(Block):
     succeeded: int | None = _count("Measured.", "trials")
     failed: int | None = _count("Given up after failures of the network itself.", "trials")
     lost: int | None = _count("Given up after the loss of their trainers.", "trials")
-    distinct: int | None = _count("Different architectures among those that settled.", "trials")
+    distinct: int | None = _count("Different architectures among those proposed so far.", "trials")
 
 
 @block

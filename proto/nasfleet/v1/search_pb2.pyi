@@ -77,7 +77,7 @@ class TrialCounts(_message.Message):
     lost: _builtins.int
     """Given up after losses or timeouts; these have no reward."""
     distinct: _builtins.int
-    """Different networks among those proposed."""
+    """Different networks among those proposed so far, settled or not."""
     def __init__(
         self,
         *,
