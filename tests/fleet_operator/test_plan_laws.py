@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasfleet.catalogue import TrainerPoolSpec
@@ -28,7 +28,8 @@ from nasfleet_operator.views import TrainerState
 from nasfleet_testing.observed_states import POOL, SEARCH, SETTINGS, pools_observed, searches_observed, shrinking_pools
 from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_pool, carry_out_on_search
 
-many = settings(max_examples=200, deadline=None)
+# The machine may be busy, and laws are not about its speed.
+many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def pool_plan(observed: PoolObserved) -> Plan:
@@ -233,7 +234,7 @@ def test_the_laws_see_what_they_are_about() -> None:
     """The generated states reach each kind of effect, or the laws above would hold of nothing."""
     seen: set[type[Any]] = set()
 
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=300, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.one_of(pools_observed().map(pool_plan), searches_observed().map(search_plan)))
     def collect(plan: Plan) -> None:
         seen.update(type(effect) for effect in plan.effects)
