@@ -41,9 +41,6 @@ class Cluster(Protocol):
     async def apply(self, manifest: Raw) -> Raw:
         """Apply on the server's side, by force on the fields that the manifest has."""
 
-    async def delete(self, target: Identity) -> None:
-        """Delete this very object."""
-
     async def write_status(self, target: Identity, status: Raw) -> Raw | None:
         """Make the status be this; InvalidInputError also if another object has the name by now."""
 
@@ -91,15 +88,6 @@ class KubernetesCluster:
         about = manifest["metadata"]
         path = kind.path(about["namespace"], about["name"])
         return await self._patch(kind, path, manifest, "application/apply-patch+yaml", force="true")
-
-    async def delete(self, target: Identity) -> None:
-        """Delete this very object."""
-        kind = kind_of_identity(target)
-        body = {"preconditions": {"uid": target.uid}, "propagationPolicy": "Background"}
-        try:
-            await self._if_there(self._server.call("delete", kind, kind.path(target.namespace, target.name), body=body))
-        except ConflictError:
-            return  # another object has its name: this one is gone
 
     async def write_status(self, target: Identity, status: Raw) -> Raw | None:
         """Make the status be this."""

@@ -134,7 +134,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("resync-seconds", "600", "how often everything is listed anew")
     option("poll-seconds", "2", "how often the controller is asked what has changed")
     option("forget-after-seconds", "60", "a deleted search waits this long for a controller that does not answer")
-    option("workers", "4", "resources that are worked on at once")
+    option("workers", "8", "resources that are worked on at once")
     option("api-calls-per-second", "100", "calls to the API server in the long run, twice as many at once")
     option("metrics", "127.0.0.1:9466", "HOST:PORT of the Prometheus metrics; empty for none")
     option("liveness", "127.0.0.1:9467", "HOST:PORT of /healthz; empty for none")

@@ -14,7 +14,6 @@ from nasfleet_operator.plan import (
     ApplyObject,
     DeclarePool,
     DeclareSearch,
-    DeleteObject,
     Effect,
     ForgetSearch,
     Plan,
@@ -62,15 +61,11 @@ class Executor:
             case _:
                 await self._write(effect)
 
-    async def _write(
-        self, effect: ApplyObject | DeleteObject | SetDeletionCost | SetReplicas | SetFinalizer | WriteStatus
-    ) -> None:
+    async def _write(self, effect: ApplyObject | SetDeletionCost | SetReplicas | SetFinalizer | WriteStatus) -> None:
         cluster = self._cluster
         match effect:
             case ApplyObject(manifest):
                 self._learn(kind_of(manifest["apiVersion"], manifest["kind"]), await self._apply(manifest))
-            case DeleteObject(target):
-                await cluster.delete(target)
             case SetDeletionCost(namespace, pod, cost):
                 self._learn(PODS, await cluster.set_deletion_cost(namespace, pod, cost))
             case SetReplicas(namespace, pool, replicas):

@@ -50,13 +50,6 @@ class ApplyObject:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteObject:
-    """Delete this very object; that it is gone is success."""
-
-    target: Identity
-
-
-@dataclass(frozen=True, slots=True)
 class SetDeletionCost:
     """Say how dear a pod is: of several, those that cost least are deleted first. That it is gone is success."""
 
@@ -120,7 +113,6 @@ class Announce:
 Effect = (
     DeclarePool
     | ApplyObject
-    | DeleteObject
     | SetDeletionCost
     | SetReplicas
     | DeclareSearch

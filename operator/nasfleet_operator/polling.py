@@ -21,6 +21,7 @@ class Polled:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
+        self._answered = True
         self.view: ControllerView | None = None
 
     async def look(self) -> frozenset[Key] | None:
@@ -28,10 +29,11 @@ class Polled:
         before = self.view
         try:
             self.view = await self._controller.look()
+            self._answered = True
         except NasfleetError as error:  # a controller that answers what nobody can read is as good as none
-            if before is not None:
+            if self._answered:
                 log.warning("controller_unavailable", error=str(error))
-            self.view = None
+            self.view, self._answered = None, False
         if before is None or self.view is None:
             return frozenset() if before is self.view else None
         return frozenset(_changed(before, self.view))

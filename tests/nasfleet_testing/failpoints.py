@@ -74,7 +74,6 @@ class WatchedCluster(_Watched):
 
     EFFECTS: ClassVar = {
         "apply": lambda manifest: f"apply {manifest['kind']}",
-        "delete": lambda *_: "delete",
         "write_status": lambda *_: "write status",
         "set_replicas": lambda *_: "set replicas",
         "set_deletion_cost": lambda *_: "set deletion cost",

@@ -14,7 +14,6 @@ from nasfleet_operator.plan import (
     ApplyObject,
     DeclarePool,
     DeclareSearch,
-    DeleteObject,
     Effect,
     ForgetSearch,
     SetDeletionCost,
@@ -75,7 +74,7 @@ def _on_pool(effect: Effect, observed: PoolObserved) -> PoolObserved:  # noqa: P
             return replace(observed, pool=replace(pool, **_written(status)))
         case Announce(name=name):
             return replace(observed, announced=observed.announced | {name})
-        case DeleteObject() | DeclareSearch() | ForgetSearch() | SetFinalizer():
+        case DeclareSearch() | ForgetSearch() | SetFinalizer():
             raise AssertionError(f"{effect} is none of a pool's")
 
 
