@@ -37,6 +37,11 @@ is ignored. Numbers are numbers: `6e-4` is one. What YAML readers differ on has 
 `010`, `12:30`, `1_000`, dates. Anchors, aliases, merges and tags are refused.
 
 "Live" marks what may change while the search runs: apply the changed document, or give it to `nasfleet run` again.
+
+`kubectl apply` takes the same document, fills the same defaults in and refuses the same mistakes. Four things are Kubernetes'
+own: a field that is empty counts as absent, a whole number may be spelled `8e2` or `1.0` and is kept as `800` and `1`, `metadata`
+may have labels and annotations, and what only the operator can see - an option twice, spelled differently - the resource says in
+its condition Ready instead of being refused.
 """
 _POOL = """\
 # The trainer pool
