@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 
 from nasfleet.errors import NasfleetError
@@ -12,6 +13,8 @@ from nasfleet_trainer.hosting import host
 
 def main() -> int:
     """Return the exit code: 0 after a drain, 2 if something that was given is wrong."""
+    # Until there is something to hand back; as the first process of a container it would not be ended otherwise.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     config = parse(sys.argv[1:], os.environ)
     configure_logs()
     code = 0

@@ -56,6 +56,23 @@ async def test_sigterm_finishes_the_child_and_exits_with_0() -> None:
         assert await exit_code(process) == 0
 
 
+def test_a_trainer_that_is_told_to_leave_before_it_has_begun_exits_with_0() -> None:
+    code = (
+        "import sys, time, nasfleet_trainer.hosting as hosting, nasfleet_trainer.__main__ as program;"
+        "hosting.find_device = lambda _: print('looking', flush=True) or time.sleep(600);"
+        "sys.argv = ['trainer', '--controller', '127.0.0.1:1'];"
+        "sys.exit(program.main())"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "looking\n"
+            process.terminate()
+            assert process.wait(PATIENCE_SECONDS) == 0
+        finally:
+            process.kill()
+
+
 async def test_a_second_signal_ends_the_grace() -> None:
     async with ScriptedController() as controller, program("--controller", controller.address, "--grace", "600") as process:
         stream = await controller.stream()
