@@ -19,7 +19,7 @@ from nasfleet_operator.pacing import Pace
 
 WATCH_SECONDS = 300  # a watch is asked for anew after this long: some load balancers fall silent on old ones
 
-_METHODS = {"watch": "GET", "list": "GET", "get": "GET", "create": "POST", "patch": "PATCH"}
+_METHODS = {"watch": "GET", "list": "GET", "get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _ERRORS: dict[int, type[NasfleetError]] = {
     HTTPStatus.BAD_REQUEST: InvalidInputError,
     HTTPStatus.FORBIDDEN: InvalidInputError,

@@ -13,9 +13,11 @@ import pytest
 
 from nasfleet.client import Client
 from nasfleet.names import PoolName, SearchName
+from nasfleet_operator.announcements import event_name
 from nasfleet_operator.cache import Key
 from nasfleet_operator.controller import GrpcController
-from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, PODS, POOLS, SEARCHES, Kind
+from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, EVENTS, PODS, POOLS, SEARCHES, Kind
+from nasfleet_operator.kubernetes_objects import read_identity
 from nasfleet_testing.connected_trainers import ConnectedTrainers, connected_trainers
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.failpoints import Failpoint, Failpoints, WatchedCluster, WatchedController
@@ -223,6 +225,18 @@ SCENARIOS = (
 )
 
 
+async def announced(stage: Stage) -> dict[str, bool]:
+    """Return for each condition whether there is an event of its last change."""
+    there = {event["metadata"]["name"] for event in await stage.list(EVENTS)}
+    told = {}
+    for kind, name in ((POOLS, "gpus"), (SEARCHES, "digits")):
+        found = await stage.get(kind, name) or {}
+        for one in found.get("status", {}).get("conditions", ()):
+            change = (one["type"], one["status"], one["reason"], one["lastTransitionTime"])
+            told[f"{kind.name} {one['type']}"] = event_name(read_identity(found), *change) in there
+    return told
+
+
 async def portrait(stage: Stage) -> dict[str, Any]:
     """Return what a scenario ends with, without names and times."""
     deployments, found = await stage.list(DEPLOYMENTS), await stage.get(POOLS, "gpus")
@@ -236,6 +250,7 @@ async def portrait(stage: Stage) -> dict[str, Any]:
         "pods": len(await living(stage)),
         "replicas": None if found is None else found["spec"]["replicas"],
         "conditions": (await conditions(stage), await conditions(stage, SEARCHES, "digits")),
+        "announced": await announced(stage),
         "declared": fleet.pool,
         "search": None if seen is None else (seen.spec, seen.state),
     }
