@@ -61,6 +61,15 @@ def disruption_budget(pool: PoolResource, spec: TrainerPoolSpec) -> dict[str, An
     return _sealed({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": about, "spec": wanted})
 
 
+def service_account(manifest: Mapping[str, Any]) -> str:
+    """Return the service account of a Deployment's pods; empty if a template has left none."""
+    match manifest:
+        case {"spec": {"template": {"spec": {"serviceAccountName": str(name)}}}}:
+            return name
+        case _:
+            return ""
+
+
 def belongs_to(pool: Identity, found: Mapping[str, Any]) -> bool:
     """Return whether an object is controlled by this very pool."""
     owners = found["metadata"].get("ownerReferences", ())

@@ -37,11 +37,18 @@ def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
+def are_keyed(entries: Any, key: str) -> bool:
+    """Return whether these are the entries of a list that can be told apart by this key."""
+    return isinstance(entries, list) and all(
+        isinstance(entry, Mapping) and isinstance(entry.get(key), str | int) for entry in entries
+    )
+
+
 def _laid(name: str, under: Any, over: Any) -> Any:
     if isinstance(over, Mapping):
         return overlay(under if isinstance(under, Mapping) else {}, over)
     key = MERGE_KEYS.get(name)
-    if key is not None and _are_keyed(over, key) and _are_keyed(under or [], key):
+    if key is not None and are_keyed(over, key) and are_keyed(under or [], key):
         return _merged_entries(under or [], over, key)
     return over
 
@@ -51,7 +58,3 @@ def _merged_entries(under: Sequence[Mapping[str, Any]], over: Sequence[Mapping[s
     for entry in over:
         merged[entry[key]] = overlay(merged.get(entry[key], {}), entry)
     return list(merged.values())
-
-
-def _are_keyed(entries: Any, key: str) -> bool:
-    return isinstance(entries, Sequence) and all(isinstance(entry, Mapping) and key in entry for entry in entries)

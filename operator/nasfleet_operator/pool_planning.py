@@ -9,7 +9,7 @@ from typing import Any
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.announcements import announcements
 from nasfleet_operator.conditions import settle
-from nasfleet_operator.deployment import belongs_to, pool_name, selector
+from nasfleet_operator.deployment import belongs_to, pool_name, selector, service_account
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.observed import PoolObserved, Unreadable
 from nasfleet_operator.plan import ApplyObject, DeclarePool, Effect, Plan, SetDeletionCost, SetReplicas
@@ -86,8 +86,7 @@ def _declare(observed: PoolObserved, intent: PoolIntent, *, shrinks: bool) -> It
         return
     idle, _ = idle_and_busy(intent.pods, intent.trainers)
     cordoned = frozenset(pod.name for pod in idle if pod.name in intent.trainers) if shrinks else frozenset()
-    account = intent.deployment["spec"]["template"]["spec"].get("serviceAccountName", "")
-    labels = observed.pool.labels
+    account, labels = service_account(intent.deployment), observed.pool.labels
     told = PoolView(labels=labels, service_account=account, wanted_size=intent.wanted, cordoned=cordoned)
     if intent.gone or not _same_declaration(told, observed.fleet.pool):
         name = pool_name(observed.pool.identity)

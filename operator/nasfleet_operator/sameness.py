@@ -6,7 +6,7 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from nasfleet_operator.overlay import MERGE_KEYS
+from nasfleet_operator.overlay import MERGE_KEYS, are_keyed
 
 _QUANTITIES = frozenset({"requests", "limits"})
 
@@ -32,7 +32,7 @@ def _same(name: str, desired: Any, found: Any) -> bool:
 
 
 def _same_entries(key: str | None, desired: Sequence[Any], found: Sequence[Any]) -> bool:
-    if key is None or not all(isinstance(entry, Mapping) and key in entry for entry in (*desired, *found)):
+    if key is None or not are_keyed(desired, key) or not are_keyed(found, key):
         return len(desired) == len(found) and all(_same("", *pair) for pair in zip(desired, found, strict=True))
     by_key = {entry[key]: entry for entry in found}
     return all(entry[key] in by_key and agrees(entry, by_key[entry[key]]) for entry in desired)

@@ -24,8 +24,8 @@ from nasfleet_operator.plan import (
 )
 from nasfleet_operator.pool_planning import plan_pool
 from nasfleet_operator.search_planning import plan_search
-from nasfleet_operator.views import TrainerState
-from nasfleet_testing.observed_states import POOL, SEARCH, SETTINGS, pools_observed, searches_observed, shrinking_pools
+from nasfleet_operator.views import FleetView, TrainerState
+from nasfleet_testing.observed_states import POOL, SEARCH, SETTINGS, pool, pools_observed, searches_observed, shrinking_pools
 from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_pool, carry_out_on_search
 
 # The machine may be busy, and laws are not about its speed.
@@ -224,6 +224,27 @@ def test_the_controller_has_no_search_without_our_finalizer(observed: SearchObse
             assert not after.reachable or after.at_controller is None or after.at_controller.uid != SEARCH.uid
             return
         after = carried
+
+
+_anything = st.recursive(
+    st.none() | st.integers(-1, 2) | st.text("ab", max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(("name", "spec", "env", "a")), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+_templates = st.dictionaries(
+    st.sampled_from(("metadata", "spec")),
+    _anything | st.dictionaries(st.sampled_from(("containers", "volumes", "tolerations", "serviceAccountName")), _anything),
+)
+
+
+@many
+@given(_templates)
+def test_a_template_may_be_any_nonsense_for_the_api_server_to_refuse(template: dict[str, Any]) -> None:
+    observed = PoolObserved(pool=pool(TrainerPoolSpec(template=template)), fleet=FleetView())
+    after = carry_out_on_pool(pool_plan(observed).effects, observed)
+    assert pool_plan(after).effects == ()
 
 
 def _is_deployment(effect: Effect) -> bool:
