@@ -39,9 +39,9 @@ is ignored. Numbers are numbers: `6e-4` is one. What YAML readers differ on has 
 "Live" marks what may change while the search runs: apply the changed document, or give it to `nasfleet run` again.
 
 `kubectl apply` takes the same document, fills the same defaults in and refuses the same mistakes. Four things are Kubernetes'
-own: a field that is empty counts as absent, a whole number may be spelled `8e2` or `1.0` and is kept as `800` and `1`, `metadata`
-may have labels and annotations, and what only the operator can see - an option twice, spelled differently - the resource says in
-its condition Ready instead of being refused.
+own: a field that is empty counts as absent; a whole number may be spelled `8e2` or `1.0` and is kept as `800` and `1`;
+`metadata` may have labels and annotations; and what the API server cannot see, such as an option that stands there twice in two
+spellings, is not refused at once: the resource says it in its condition Ready.
 """
 _POOL = """\
 # The trainer pool
