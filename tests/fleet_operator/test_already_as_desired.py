@@ -5,7 +5,7 @@ import pytest
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.deployment import deployment
 from nasfleet_operator.sameness import agrees
-from nasfleet_testing.observed_states import SETTINGS, pool
+from nasfleet_testing.observed_resources import SETTINGS, pool
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 
 from nasfleet.catalogue import Autoscaling
 from nasfleet_operator.autoscaling import autoscale, idle_times, seconds_to_next
-from nasfleet_testing.observed_states import busy, idle, pod
+from nasfleet_testing.observed_resources import busy, idle, pod
 from nasfleet_testing.planned_worlds import NOW
 
 LIMITS = Autoscaling(min_replicas=0, max_replicas=10, idle_seconds=60)

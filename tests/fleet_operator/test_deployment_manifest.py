@@ -7,7 +7,7 @@ from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet.catalogue.toleration import TaintEffect, Toleration
 from nasfleet_operator.deployment import APPLIED, belongs_to, deployment, disruption_budget
 from nasfleet_operator.trainer_pod import LEAVING_SECONDS
-from nasfleet_testing.observed_states import POOL, SETTINGS, pool
+from nasfleet_testing.observed_resources import POOL, SETTINGS, pool
 
 GOLDEN = Path(__file__).with_name("golden_pool_objects.yaml")
 

@@ -25,7 +25,8 @@ from nasfleet_operator.plan import (
 from nasfleet_operator.pool_planning import plan_pool
 from nasfleet_operator.search_planning import plan_search
 from nasfleet_operator.views import FleetView, TrainerState
-from nasfleet_testing.observed_states import POOL, SEARCH, SETTINGS, pool, pools_observed, searches_observed, shrinking_pools
+from nasfleet_testing.observed_resources import POOL, SEARCH, SETTINGS, pool
+from nasfleet_testing.observed_states import pools_observed, searches_observed, shrinking_pools
 from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_pool, carry_out_on_search
 
 # The machine may be busy, and laws are not about its speed.

@@ -8,7 +8,7 @@ from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.observed import Container, Pod, PodCondition, PodLoss, Termination, Truth
 from nasfleet_operator.pod_losses import loss_of, recent_losses
 from nasfleet_operator.pod_problems import problem_of, refused_pods
-from nasfleet_testing.observed_states import failing_creation, pod
+from nasfleet_testing.observed_resources import failing_creation, pod
 from nasfleet_testing.planned_worlds import NOW
 
 RECENT = NOW - 600

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from nasfleet_operator.observed import Pod
 from nasfleet_operator.scaling_down import deletion_costs, idle_and_busy
-from nasfleet_testing.observed_states import busy, idle, pod
+from nasfleet_testing.observed_resources import busy, idle, pod
 
 costs = st.lists(st.integers(-5, 5), max_size=8)
 

@@ -12,7 +12,7 @@ from nasfleet_operator.observed import SearchObserved, Unreadable
 from nasfleet_operator.plan import Announce, DeclareSearch, EventKind, ForgetSearch, Plan, SetFinalizer
 from nasfleet_operator.search_planning import plan_search
 from nasfleet_operator.views import BestTrial, SearchState, SearchView, TrialCounts
-from nasfleet_testing.observed_states import SEARCH, SETTINGS, search, search_spec, view
+from nasfleet_testing.observed_resources import SEARCH, SETTINGS, search, search_spec, view
 from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_search
 
 LARGEST_STATUS_BYTES = 6 * 1024

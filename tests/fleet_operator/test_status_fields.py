@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from nasfleet_operator.plan import Plan, WriteStatus
 from nasfleet_operator.pool_planning import plan_pool
 from nasfleet_operator.search_planning import plan_search
-from nasfleet_testing.observed_states import SETTINGS, pools_observed, searches_observed
+from nasfleet_testing.observed_resources import SETTINGS
+from nasfleet_testing.observed_states import pools_observed, searches_observed
 from nasfleet_testing.planned_worlds import NOW
 
 RESOURCES = Path(__file__).parents[2] / "operator" / "manifests" / "crds"
