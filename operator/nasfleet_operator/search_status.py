@@ -36,7 +36,7 @@ _AT_CONTROLLER: Mapping[SearchState, State] = {
     SearchState.CANCELLED: State.CANCELLED,
 }
 _WRONG = frozenset({State.INVALID_SPEC, State.REFUSED, State.NAME_TAKEN})
-_WARNINGS = _WRONG | {State.CONTROLLER_UNAVAILABLE, State.WAITING_FOR_TRAINERS}
+_WARNINGS = _WRONG | {State.CONTROLLER_UNAVAILABLE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,9 @@ def test_each_change_of_state_is_one_event_and_a_warning_if_something_is_wrong()
     observed = known()
     done = only(plan(replace(observed, at_controller=view(SearchState.COMPLETED, message="all 200 are settled"))), Announce)
     assert (done.kind, done.reason, done.message) == (EventKind.NORMAL, "Completed", "all 200 are settled")
+    # Every search waits for a moment when it starts.
+    waiting = only(plan(replace(observed, at_controller=view(counts=TrialCounts(queued=8)))), Announce)
+    assert (waiting.kind, waiting.reason) == (EventKind.NORMAL, "WaitingForTrainers")
     refused = only(plan(changed(observed, seed=1)), Announce)
     assert (refused.kind, refused.reason) == (EventKind.WARNING, "Refused")
 
