@@ -4,7 +4,7 @@ from typing import assert_never
 
 import structlog
 
-from nasfleet.errors import InvalidInputError
+from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet_operator.cache import Cache, Raw
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller
@@ -71,7 +71,11 @@ class Executor:
             case SetReplicas(namespace, pool, replicas):
                 await cluster.set_replicas(namespace, pool, replicas)
             case SetFinalizer(target, present):
-                self._learn(kind_of_identity(target), await cluster.set_finalizer(target, present=present))
+                answer = await cluster.set_finalizer(target, present=present)
+                if present and answer is None:
+                    # Whatever the plan has the controller make next, nobody would ever have it deleted.
+                    raise ConflictError(f"{target.kind} {target.namespace}/{target.name} is gone")
+                self._learn(kind_of_identity(target), answer)
             case WriteStatus(target, status):
                 self._learn(kind_of_identity(target), await cluster.write_status(target, status))
             case _:

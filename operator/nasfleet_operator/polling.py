@@ -22,11 +22,13 @@ class Polled:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
         self._answered = True
+        self._seen_meanwhile: dict[Key, FleetView | SearchView | None] = {}
         self.view: ControllerView | None = None
 
     async def look(self) -> frozenset[Key] | None:
         """Look anew; return whom the news concern, None for all since the controller went or came."""
         before = self.view
+        self._seen_meanwhile.clear()
         try:
             self.view = await self._controller.look()
             self._answered = True
@@ -36,6 +38,8 @@ class Polled:
             self.view, self._answered = None, False
         if before is None or self.view is None:
             return frozenset() if before is self.view else None
+        for key, found in self._seen_meanwhile.items():
+            self.view = _with(self.view, key, found)
         return frozenset(_changed(before, self.view))
 
     def search(self, key: Key) -> SearchView | None:
@@ -47,17 +51,18 @@ class Polled:
         return None if self.view is None else self.view.fleets.get(PoolName(key.namespace, key.name), FleetView())
 
     async def look_at(self, key: Key) -> None:
-        """Look at one search or pool anew, since something was just declared about it."""
+        """Look at one search or pool anew, since something was just declared about it or depends on it."""
         if self.view is None:
             return
+        found: FleetView | SearchView | None
         if key.kind is POOLS:
-            pool = PoolName(key.namespace, key.name)
-            self.view = replace(self.view, fleets={**self.view.fleets, pool: await self._controller.fleet(pool)})
-            return
-        name = SearchName(key.namespace, key.name)
-        found = await self._controller.search(name)
-        others = {other: view for other, view in self.view.searches.items() if other != name}
-        self.view = replace(self.view, searches=others if found is None else {**others, name: found})
+            found = await self._controller.fleet(PoolName(key.namespace, key.name))
+        else:
+            found = await self._controller.search(SearchName(key.namespace, key.name))
+        # Looking at everything, if that goes on, may have seen this before it changed.
+        self._seen_meanwhile[key] = found
+        if self.view is not None:
+            self.view = _with(self.view, key, found)
 
 
 async def poll(polled: Polled, every: float, add: Callable[[Key], None], all_keys: Callable[[], frozenset[Key]]) -> None:
@@ -67,6 +72,15 @@ async def poll(polled: Polled, every: float, add: Callable[[Key], None], all_key
         concerned = await polled.look()
         for key in all_keys() if concerned is None else concerned:
             add(key)
+
+
+def _with(view: ControllerView, key: Key, found: FleetView | SearchView | None) -> ControllerView:
+    """Return a view in which one pool or search is as it was found."""
+    if isinstance(found, FleetView):
+        return replace(view, fleets={**view.fleets, PoolName(key.namespace, key.name): found})
+    name = SearchName(key.namespace, key.name)
+    others = {other: seen for other, seen in view.searches.items() if other != name}
+    return replace(view, searches=others if found is None else {**others, name: found})
 
 
 def _changed(before: ControllerView, after: ControllerView) -> Iterator[Key]:

@@ -108,6 +108,8 @@ class Reconciler:
 
     async def _plan_search(self, key: Key, memory: _Memory, search: SearchResource, now: float) -> Plan:
         """Return the plan of a search; what the controller would refuse is told of rather than declared."""
+        if search.deleted_at is not None:
+            await self._polled.look_at(key)  # a search that is missed now stays at the controller for good
         observed = SearchObserved(
             search=search,
             at_controller=self._polled.search(key),

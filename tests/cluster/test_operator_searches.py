@@ -1,16 +1,21 @@
 """Searches on a real control plane and a real controller, under the operator's own role."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from nasfleet.client import Client
+from nasfleet.errors import ConflictError
 from nasfleet.v1.search_pb2 import SEARCH_STATE_SUSPENDED
+from nasfleet_operator.controller import GrpcController
+from nasfleet_operator.kinds import SEARCHES
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.operators import Namespace, operator, search
 from nasfleet_testing.processes import eventually
 from nasfleet_testing.programs import RunningController, controller, free_address, trainer
+from nasfleet_testing.stepped_operators import Stage, api_server, operator_config, search_key
 
 KIND = "architecturesearch"
 PATIENCE = ("--forget-after-seconds", "3")
@@ -129,3 +134,21 @@ def test_searches_go_on_where_they_were_after_the_controller_and_the_operator_we
             eventually(lambda: client.get_search(name).spec.parallelism == 9, "the change")
             space.kubectl("delete", KIND, "digits", "--timeout=20s")
         assert ids(client) == set()
+
+
+async def test_a_search_that_is_gone_before_it_is_declared_is_not_left_at_the_controller(
+    control_plane: ControlPlane, operator_account: Path, served: RunningController, client: Client
+) -> None:
+    config = operator_config(operator_account, served.address)
+    with ThreadPoolExecutor(1) as threads:
+        async with api_server(config) as operators, api_server(operator_config(control_plane.kubeconfig)) as user:
+            stage = Stage(user, operators, GrpcController(client, threads), config, "gone-before")
+            await stage.prepare()
+            await stage.create(SEARCHES, search("digits"))
+            operator = stage.new_operator()
+            await operator.look()
+            await stage.delete(SEARCHES, "digits")
+            with pytest.raises(ConflictError, match="gone"):
+                await operator.reconcile(search_key(stage))
+            await stage.delete_namespace()
+    assert ids(client) == set()
