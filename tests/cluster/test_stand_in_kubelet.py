@@ -1,5 +1,6 @@
 """The kubelet of the tests does with local processes what a real one does with containers."""
 
+import asyncio
 import json
 import os
 import urllib.request
@@ -13,10 +14,13 @@ import yaml
 from cluster.programs import have
 from nasfleet_testing import control_plane as running
 from nasfleet_testing.control_plane import ControlPlane
+from nasfleet_testing.local_pod import LocalPod
+from nasfleet_testing.pod_translation import translation
 from nasfleet_testing.processes import eventually, program
 from nasfleet_testing.stand_in_kubelet import StandInKubelet, stand_in_kubelet
 
 SLEEPS = "trap 'echo bye; exit 0' TERM; echo up $WHO; while :; do sleep 0.05; done"
+PROBE = {"httpGet": {"path": "/", "port": "web"}, "periodSeconds": 1, "failureThreshold": 1}
 SERVES = "exec python -m http.server $PORT"
 
 
@@ -89,6 +93,33 @@ def test_container_that_ends_is_started_again_and_its_status_says_how_it_ended(
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
 
 
+async def test_status_that_is_told_last_is_the_latest_however_long_telling_takes(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    first, answered = iter([True]), asyncio.Event()
+
+    async def tell(status: dict[str, Any]) -> None:
+        if next(first, False):
+            await answered.wait()
+        told.append(status)
+
+    manifest = pod(SLEEPS)
+    manifest["metadata"] |= {"namespace": "here"}
+    manifest["spec"]["nodeName"] = "stand-in"
+    (container,) = manifest["spec"]["containers"]
+    one = LocalPod(manifest, tmp_path, translation(manifest, container, {}), tell)
+    running = asyncio.create_task(one.run())
+    while not (one.log.exists() and one.log.read_text()):  # noqa: ASYNC110 - a process says it
+        await asyncio.sleep(0.01)
+    answered.set()
+    while not told:  # noqa: ASYNC110 - it is soon
+        await asyncio.sleep(0.01)
+    one.leave(1)
+    await running
+    *_, before, last = [status["containerStatuses"][0] for status in told]
+    assert before["ready"]
+    assert "terminated" in last["state"]
+
+
 def test_container_that_always_ends_is_crash_looping(control_plane: ControlPlane, namespace: str, node: StandInKubelet) -> None:
     control_plane.do("apply", f"--namespace={namespace}", "--filename=-", stdin=yaml.safe_dump(pod("exit 3")))
     reason = {"reason": "CrashLoopBackOff"}
@@ -109,9 +140,8 @@ def test_evicted_pod_has_failed_and_stays_until_it_is_deleted(
 def test_pod_is_ready_as_its_probe_says_on_a_port_of_its_own(
     control_plane: ControlPlane, namespace: str, node: StandInKubelet
 ) -> None:
-    probe = {"httpGet": {"path": "/", "port": "web"}, "periodSeconds": 1, "failureThreshold": 1}
     late = f"sleep 1; {SERVES}"
-    start(control_plane, namespace, pod(late, readinessProbe=probe))
+    start(control_plane, namespace, pod(late, readinessProbe=PROBE))
     assert not seen(control_plane, namespace)["ready"]
     eventually(lambda: seen(control_plane, namespace)["ready"], "a ready pod")
     os.kill(node.process_id(f"{namespace}/one"), 19)
@@ -123,7 +153,8 @@ def test_pod_is_ready_as_its_probe_says_on_a_port_of_its_own(
 def test_port_of_a_pod_is_reached_through_the_api_server(
     control_plane: ControlPlane, namespace: str, node: StandInKubelet, tmp_path: Path
 ) -> None:
-    start(control_plane, namespace, pod(SERVES))
+    start(control_plane, namespace, pod(SERVES, readinessProbe=PROBE))
+    eventually(lambda: seen(control_plane, namespace)["ready"], "a pod that serves")
     flags = ("port-forward", f"--namespace={namespace}", "pod/one", ":8000", f"--kubeconfig={control_plane.kubeconfig}")
     with program((str(have("kubectl")), *flags), tmp_path / "log") as forward:
         line = forward.line()

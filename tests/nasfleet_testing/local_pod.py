@@ -39,6 +39,8 @@ class LocalPod:
         self._start = timestamp()
         self._transitions: dict[str, tuple[bool, str]] = {}
         self._leave = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._over = False
         self._grace_seconds = 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._reason = ""  # why it was killed, if not by its own fault
@@ -76,6 +78,16 @@ class LocalPod:
 
     async def run(self) -> None:
         """Run the container again and again until it is told to leave."""
+        reporting = asyncio.create_task(self._report_changes())
+        try:
+            await self._run_until_told_to_leave()
+            self._over = True
+            self._tell()
+            await reporting
+        finally:
+            reporting.cancel()
+
+    async def _run_until_told_to_leave(self) -> None:
         backoff = 0.0
         while not self._leave.is_set():
             ended = {"terminated": await self._run_once()}
@@ -86,11 +98,10 @@ class LocalPod:
             self._restarts += 1
             self._last, self._state = ended, {"waiting": {"reason": "CrashLoopBackOff"}}
             if backoff:  # the first time it is started again at once
-                await self._tell()
+                self._tell()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._leave.wait(), backoff)
             backoff = min(max(2 * backoff, FIRST_BACKOFF_SECONDS), LAST_BACKOFF_SECONDS)
-        await self._tell()
 
     async def _run_once(self) -> dict[str, Any]:
         """Run the container until it ends or must; return how it ended."""
@@ -103,7 +114,7 @@ class LocalPod:
         self._state = {"running": {"startedAt": start}}
         tasks = [asyncio.create_task(work) for work in (process.wait(), self._leave.wait(), self._probe())]
         try:
-            await self._tell()
+            self._tell()
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if process.returncode is None:
                 process.terminate()
@@ -130,7 +141,7 @@ class LocalPod:
         if startup is not None and not await self._becomes_good(startup):
             return
         self._started, self._ready = True, readiness is None
-        await self._tell()
+        self._tell()
         following = asyncio.create_task(self._follow(readiness)) if readiness is not None else None
         try:
             await (self._becomes_bad(liveness) if liveness is not None else asyncio.Event().wait())
@@ -144,10 +155,10 @@ class LocalPod:
             while not await self._becomes_good(readiness):
                 pass
             self._ready = True
-            await self._tell()
+            self._tell()
             await self._becomes_bad(readiness)
             self._ready = False
-            await self._tell()
+            self._tell()
 
     async def _becomes_good(self, probe: Raw) -> bool:
         """Wait for a success; return False if none came in the time that the probe allows."""
@@ -175,8 +186,20 @@ class LocalPod:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    async def _tell(self) -> None:
-        """Report the status as it is now."""
+    def _tell(self) -> None:
+        """Have the status reported as it is now."""
+        self._changed.set()
+
+    async def _report_changes(self) -> None:
+        """Report one status after the other: of two calls at once the older could be answered last."""
+        over = False
+        while not over:
+            await self._changed.wait()
+            self._changed.clear()
+            over = self._over
+            await self._report(self._status())
+
+    def _status(self) -> dict[str, Any]:
         container = {
             "name": self.container["name"],
             "image": self.container["image"],
@@ -188,18 +211,16 @@ class LocalPod:
             "lastState": self._last,
         }
         truths = {"Initialized": True, "ContainersReady": self._ready, "Ready": self._ready}
-        await self._report(
-            {
-                "phase": "Failed" if self._failure else "Running",
-                **self._failure,
-                "startTime": self._start,
-                "hostIP": "127.0.0.1",
-                "podIP": "127.0.0.1",
-                "podIPs": [{"ip": "127.0.0.1"}],
-                "conditions": [self._condition(kind, truth) for kind, truth in truths.items()] + self._disruption(),
-                "containerStatuses": [container],
-            }
-        )
+        return {
+            "phase": "Failed" if self._failure else "Running",
+            **self._failure,
+            "startTime": self._start,
+            "hostIP": "127.0.0.1",
+            "podIP": "127.0.0.1",
+            "podIPs": [{"ip": "127.0.0.1"}],
+            "conditions": [self._condition(kind, truth) for kind, truth in truths.items()] + self._disruption(),
+            "containerStatuses": [container],
+        }
 
     def _condition(self, kind: str, truth: bool) -> dict[str, str]:  # noqa: FBT001
         if self._transitions.get(kind, (None, ""))[0] is not truth:
