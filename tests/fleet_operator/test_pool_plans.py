@@ -6,7 +6,7 @@ from typing import Any
 
 from nasfleet.catalogue import Autoscaling, TrainerPoolSpec
 from nasfleet_operator.kubernetes_objects import write_time
-from nasfleet_operator.observed import PoolObserved
+from nasfleet_operator.observed import Container, PoolObserved
 from nasfleet_operator.plan import (
     ApplyObject,
     DeclarePool,
@@ -72,8 +72,7 @@ def test_a_pool_that_is_as_it_should_be_needs_nothing() -> None:
 
 
 def test_a_pool_that_is_being_deleted_is_left_to_kubernetes() -> None:
-    observed = settled_pool(FOUR, 4)
-    assert plan(replace(observed, pool=replace(observed.pool, deleted_at=NOW))) == Plan()
+    assert plan(PoolObserved(pool=pool(FOUR, deleted_at=NOW), fleet=FleetView())) == Plan()
 
 
 def test_a_pool_that_shrinks_cordons_its_idle_trainers_makes_them_cheap_and_only_then_shrinks() -> None:
@@ -197,3 +196,24 @@ def test_what_was_refused_is_not_tried_again_at_once() -> None:
     observed = resized(replace(settled_pool(FOUR, 4), refusal="no"), replace(FOUR, replicas=1))
     assert "ApplyObject" not in kinds(plan(observed))
     assert plan(observed).again_in == SETTINGS.retry_seconds
+
+
+def test_pods_that_only_carry_the_label_are_not_counted_priced_or_cordoned() -> None:
+    observed = settled_pool(FOUR, 4)
+    strangers = tuple(pod(number, replica_set=name) for number, name in ((4, "another-5d8f"), (5, "")))
+    observed = replace(
+        observed,
+        pods=(*observed.pods, *strangers),
+        fleet=fleet(observed, busy(0), busy(1), busy(2), busy(3), idle(4), idle(5)),
+    )
+    assert {"DeclarePool", "SetDeletionCost"}.isdisjoint(kinds(plan(observed)))
+    assert only(plan(resized(observed, replace(FOUR, replicas=2))), DeclarePool).cordoned == frozenset()
+
+
+def test_pods_of_somebody_elses_deployment_are_not_told_of() -> None:
+    observed = settled_pool(FOUR, 4)
+    foreign = deepcopy(dict(observed.deployment or {}))
+    foreign["metadata"]["ownerReferences"] = []
+    crashing = pod(0, ready=False, containers=(Container(name="trainer", waiting_reason="CrashLoopBackOff"),))
+    observed = replace(observed, deployment=foreign, pods=(crashing,))
+    assert "end again and again" not in condition(observed, "Degraded")[2]
