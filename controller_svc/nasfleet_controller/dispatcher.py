@@ -7,6 +7,7 @@ trainer was heard of within the search's lease time; what it protects is decided
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from nasfleet.names import PoolName
 from nasfleet_controller.pools import Pools, selects
@@ -53,6 +54,7 @@ class Dispatcher:
         self.trainers: dict[str, Trainer] = {}
         self.leases: dict[int, Lease] = {}
         self._roomy: dict[str, Trainer] = {}  # those that may hold more, so that nobody looks through the whole fleet
+        self._ranks = count()
         self._told_to_leave: set[str] = set()
 
     def connect(self, profile: TrainerProfile, held: Sequence[int], now: float) -> tuple[list[Lease], list[int]]:
@@ -157,13 +159,14 @@ class Dispatcher:
     def place(self, demands: Sequence[Demand], now: float) -> Iterator[Placement]:
         """Yield a trainer for each next trial; the caller grants it before it asks for another.
 
-        Searches are served by weight. Trainers with a free slot come first, in the order in which they became free; after
-        them one trial for each slot is given ahead of time, so that no trainer waits between two children.
+        Searches are served by weight. Trainers with a free slot come first, in the order in which they joined the fleet, so
+        that whoever is not needed stays idle; then one trial for each slot is given ahead of time, so that no trainer waits
+        between two children.
         """
         for per_slot in (1, MOST_PER_SLOT):
             roomy = (trainer for trainer in self._roomy.values() if trainer.takes_work(now) and trainer.spare(per_slot))
-            longest_free_first = sorted(roomy, key=lambda trainer: trainer.free_since)
-            spare = {trainer.profile.instance_id: trainer for trainer in longest_free_first}
+            ranked = sorted(roomy, key=lambda trainer: trainer.rank)
+            spare = {trainer.profile.instance_id: trainer for trainer in ranked}
             waiting = [demand for demand in demands if demand.available > 0]
             while spare and waiting:
                 demand = min(waiting, key=lambda candidate: candidate.share)
@@ -180,7 +183,8 @@ class Dispatcher:
                     del spare[chosen]
 
     def _enlist(self, profile: TrainerProfile, now: float) -> Trainer:
-        trainer = Trainer(profile, self.pools.standing(profile), heard_at=now, free_since=now, idle_since=now)
+        standing = self.pools.standing(profile)
+        trainer = Trainer(profile, next(self._ranks), standing, heard_at=now, free_since=now, idle_since=now)
         trainer.draining = profile.instance_id in self._told_to_leave
         self.trainers[profile.instance_id] = trainer
         self._note_room(trainer)

@@ -76,12 +76,14 @@ class Trainer:
     """A trainer process that is connected or still holds leases.
 
     Attributes:
+        rank: its place in the order in which trainers came.
         standing: what its pool makes of it.
         free_since: since when it has had a free slot, or last had one.
         idle_since: since when it has held nothing, or last did.
     """
 
     profile: TrainerProfile
+    rank: int
     standing: Standing
     heard_at: float
     free_since: float

@@ -59,12 +59,17 @@ def test_no_trainer_holds_more_than_its_slots_and_what_is_ahead_of_time(slots: l
     assert [lease.fence for lease in leases] == list(range(1, len(leases) + 1))
 
 
-def test_who_has_been_free_for_longest_is_served_first() -> None:
-    dispatcher = fleet(profile("a"), profile("b"))
-    first, second = placed(dispatcher, [demand(available=2)])
-    dispatcher.end(second.fence, now=1.0)
-    dispatcher.end(first.fence, now=2.0)
-    assert [lease.instance_id for lease in placed(dispatcher, [demand(available=2)], now=3.0)] == ["b", "a"]
+def test_who_joined_first_is_served_first_so_that_whoever_is_not_needed_stays_idle() -> None:
+    dispatcher = fleet(profile("b"), profile("a"), profile("c"))
+    leases = placed(dispatcher, [demand(available=6)])
+    for lease in reversed(leases):
+        dispatcher.end(lease.fence, now=1.0)
+    for _ in range(2):
+        first, second = placed(dispatcher, [demand(available=2)], now=2.0)
+        assert [first.instance_id, second.instance_id] == ["b", "a"]
+        dispatcher.end(second.fence, now=2.0)
+        dispatcher.end(first.fence, now=2.0)
+    assert dispatcher.trainers["c"].idle_since == 1.0
 
 
 @given(
