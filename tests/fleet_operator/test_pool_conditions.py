@@ -183,3 +183,23 @@ def test_a_status_stays_small_with_a_thousand_pods_that_all_fail_loudly() -> Non
     status = only(plan(observed), WriteStatus).status
     assert len(json.dumps(status, ensure_ascii=False).encode()) < LARGEST_STATUS_BYTES
     assert all(len(effect.message.encode()) <= 1024 for effect in plan(observed).effects if isinstance(effect, Announce))
+
+
+def test_another_wording_of_the_same_trouble_can_wait_like_a_number() -> None:
+    observed = replace(settled_pool(FOUR, 4), pods=(failing(0, "ImagePullBackOff", "not found"),))
+    told = carry_out_on_pool(plan(observed).effects, observed)
+    reworded = replace(told, pods=(failing(0, "ImagePullBackOff", "Back-off pulling image"),))
+    assert plan_pool(reworded, SETTINGS, NOW + 4).effects == ()
+    assert kinds(plan_pool(reworded, SETTINGS, NOW + 10)) == ["WriteStatus"]
+
+
+def test_the_same_trouble_a_second_time_is_another_event() -> None:
+    observed = settled_pool(FOUR, 4)
+    away = replace(observed, fleet=None)
+    first = plan(away)
+    back = carry_out_on_pool(first.effects, away)
+    back = replace(back, fleet=observed.fleet)
+    back = carry_out_on_pool(plan_pool(back, SETTINGS, NOW + 20).effects, back)
+    second = plan_pool(replace(back, fleet=None), SETTINGS, NOW + 40)
+    assert only(second, Announce).reason == only(first, Announce).reason == "ControllerUnavailable"
+    assert only(second, Announce).name != only(first, Announce).name

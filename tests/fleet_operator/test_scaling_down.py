@@ -37,6 +37,12 @@ def test_nothing_is_written_when_all_are_alike_or_told_apart_already() -> None:
     assert deletion_costs(priced(0, [-1]), priced(1, [0, 0])) == {}
 
 
+def test_the_pod_that_decided_is_written_last() -> None:
+    # Its cost stands until the others have theirs, so that whoever goes on in between decides alike.
+    assert list(deletion_costs(priced(0, [0, 0, 2]), priced(3, [-5, 1]))) == [pod(4).name, pod(3).name]
+    assert list(deletion_costs(priced(0, [5, 1]), priced(2, [0, 0, 0]))) == [pod(1).name, pod(0).name]
+
+
 @settings(deadline=None)
 @given(costs, costs)
 def test_afterwards_each_idle_pod_is_cheaper_than_any_busy_one(idle_costs: list[int], busy_costs: list[int]) -> None:

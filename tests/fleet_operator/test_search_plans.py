@@ -72,6 +72,12 @@ def test_what_may_change_is_declared_again() -> None:
     assert only(plan(observed), DeclareSearch).spec.parallelism == 16
 
 
+def test_a_search_that_is_suspended_by_its_spec_is_told_of_as_such_in_the_same_pass() -> None:
+    observed = changed(known(), suspend=True)
+    assert only(plan(observed), DeclareSearch).spec.suspend
+    assert condition(observed, "Ready")[:2] == ("False", "Suspended")
+
+
 def test_what_may_not_change_is_refused_by_name_and_the_search_goes_on_as_it_was() -> None:
     observed = changed(known(), seed=1)
     assert "DeclareSearch" not in kinds(plan(observed))
