@@ -12,6 +12,7 @@ from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.operators import Namespace, operator, pool
 from nasfleet_testing.pages import ROOT
 from nasfleet_testing.processes import eventually
+from nasfleet_testing.relay import relay
 
 NOWHERE = "127.0.0.1:1"
 MANIFESTS = ROOT / "operator" / "manifests"
@@ -62,6 +63,28 @@ def test_bound_to_one_namespace_it_works_there_and_sees_no_other(
         assert "conditions" not in elsewhere.get("trainerpool", "bound").get("status", {})
         assert "orbidden" not in running.process.log
     elsewhere.kubectl("delete", "trainerpool", "bound")
+
+
+def test_it_goes_on_where_it_was_after_the_api_server_was_away(
+    control_plane: ControlPlane, operator_account: Path, namespace: str, tmp_path: Path
+) -> None:
+    space = Namespace(control_plane, namespace)
+    space.apply(pool("kept", replicas=0), pool("leaving", replicas=0))
+    with relay(control_plane.address) as way:
+        account = tmp_path / "kubeconfig"
+        account.write_text(operator_account.read_text().replace(control_plane.address, way.address))
+        with operator(control_plane, account, NOWHERE, tmp_path / "operator.log", "--namespaces", namespace) as running:
+            space.eventually_condition("trainerpool", "kept", "Progressing", "False")
+            eventually(lambda: "nasfleet_operator_pools 2.0" in served(running.metrics, "metrics"), "two pools")
+            way.cut()
+            space.kubectl("scale", "trainerpool/kept", "--replicas=2")
+            space.kubectl("delete", "trainerpool", "leaving")
+            eventually(
+                lambda: "does not answer" in running.process.log or "broke" in running.process.log, "a loss that is noticed"
+            )
+            way.mend()
+            eventually(lambda: space.get("deployment", "kept-trainers")["spec"]["replicas"] == 2, "what was changed meanwhile")
+            eventually(lambda: "nasfleet_operator_pools 1.0" in served(running.metrics, "metrics"), "what has gone meanwhile")
 
 
 @pytest.mark.parametrize(
