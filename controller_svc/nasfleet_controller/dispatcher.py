@@ -115,10 +115,14 @@ class Dispatcher:
     def declare(self, pool: PoolDeclared, cordoned: Collection[str]) -> bool:
         """Take in what a pool is from now on; return whether anything differs that is kept for good."""
         changed = self.pools.declare(pool, cordoned)
-        for trainer in self.trainers.values():
-            if trainer.profile.pool == pool.name:
-                trainer.standing = self.pools.standing(trainer.profile)
+        self._judge_trainers_of(pool.name)
         return changed
+
+    def delete_pool(self, name: PoolName) -> bool:
+        """Forget what a pool was declared to be; return whether it was."""
+        known = self.pools.delete(name)
+        self._judge_trainers_of(name)
+        return known
 
     def members(self, pool: PoolName, names: Collection[str]) -> list[Trainer]:
         """Return the trainers of a pool that have these names, those included that have not been back since a restart."""
@@ -189,6 +193,11 @@ class Dispatcher:
         self.trainers[profile.instance_id] = trainer
         self._note_room(trainer)
         return trainer
+
+    def _judge_trainers_of(self, pool: PoolName) -> None:
+        for trainer in self.trainers.values():
+            if trainer.profile.pool == pool:
+                trainer.standing = self.pools.standing(trainer.profile)
 
     def _hold(self, trainer: Trainer, lease: Lease) -> None:
         trainer.leases[lease.fence] = self.leases[lease.fence] = lease

@@ -22,6 +22,11 @@ class Pools:
         self._cordons[pool.name] = frozenset(cordoned)
         return pool != known
 
+    def delete(self, name: PoolName) -> bool:
+        """Forget a pool; return whether it was declared."""
+        self._cordons.pop(name, None)
+        return self.declared.pop(name, None) is not None
+
     def cordoned(self, name: PoolName) -> frozenset[str]:
         """Return the names of the trainers of a pool that get no further trials."""
         return self._cordons.get(name, frozenset())

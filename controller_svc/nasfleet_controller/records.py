@@ -190,6 +190,13 @@ class PoolDeclared:
     wanted_size: int
 
 
+@dataclass(frozen=True, slots=True)
+class PoolDeleted:
+    """A pool is no more."""
+
+    name: PoolName
+
+
 Record = (
     SearchCreated
     | SearchChanged
@@ -204,4 +211,5 @@ Record = (
     | TrialSettled
     | BatchLearned
     | PoolDeclared
+    | PoolDeleted
 )

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from nasfleet.errors import UnavailableError
 from nasfleet.measurement import Failure, FailureKind, Measurement, NotFiniteError
-from nasfleet.names import SearchName
+from nasfleet.names import PoolName, SearchName
 from nasfleet_controller.connection import Connection, StreamTakenOverError
 from nasfleet_controller.dispatcher import Dispatcher
 from nasfleet_controller.leasing import assignment_of, demand_of
@@ -21,6 +21,7 @@ from nasfleet_controller.records import (
     EpochsMeasured,
     LateOutcome,
     PoolDeclared,
+    PoolDeleted,
     Record,
     SearchCreated,
     SearchDeleted,
@@ -154,6 +155,11 @@ class ControllerState:
             self._records.append(pool)
         for trainer in self.dispatcher.members(pool.name, gone):
             self._dismiss(trainer, moment)
+
+    def delete_pool(self, name: PoolName) -> None:
+        """Forget what a pool was declared to be, if it was."""
+        if self.dispatcher.delete_pool(name):
+            self._records.append(PoolDeleted(name))
 
     def advance(self, moment: Moment) -> None:
         """Do what is due: take back leases of silent trainers, end searches whose time is over, lease what waits."""

@@ -86,10 +86,7 @@ def view_pools(state: ControllerState, names: Iterable[PoolName]) -> list[PoolVi
         held[lease.search_id] += 1
         held_inside[None if trainer is None else trainer.profile.pool][lease.search_id] += 1
     return [
-        PoolView(
-            pools.declared[name],
-            pools.cordoned(name),
-            wanted_slots(pools.declared[name], searches, held - held_inside[name]),
-        )
+        PoolView(declared, pools.cordoned(name), wanted_slots(declared, searches, held - held_inside[name]))
         for name in names
+        if (declared := pools.declared.get(name)) is not None
     ]

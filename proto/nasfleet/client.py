@@ -204,6 +204,10 @@ class Client:
         )
         return self._call(self._fleet.EnsurePool, request).pool
 
+    def delete_pool(self, name: str) -> None:
+        """Forget what the pool `namespaces/{namespace}/pools/{pool}` was declared to be, if it was."""
+        self._call(self._fleet.DeletePool, fleet_pb2.DeletePoolRequest(name=name))
+
     def get_fleet(self, pool: str = "") -> fleet_pb2.GetFleetResponse:
         """Return every trainer that is connected or holds a lease, how many trials wait, and every pool that was declared.
 

@@ -114,6 +114,11 @@ class Fleet(fleet_pb2_grpc.FleetServiceServicer):
         )
         return fleet_pb2.EnsurePoolResponse(pool=pool)
 
+    def DeletePool(self, request: fleet_pb2.DeletePoolRequest, context: Context) -> fleet_pb2.DeletePoolResponse:
+        if request.name != POOL:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{request.name!r} is no pool")
+        return fleet_pb2.DeletePoolResponse()
+
     def DrainTrainers(self, request: fleet_pb2.DrainTrainersRequest, context: Context) -> fleet_pb2.DrainTrainersResponse:
         return fleet_pb2.DrainTrainersResponse(trainers=request.trainers[:1])
 
@@ -191,6 +196,9 @@ def test_pools_are_declared_and_read(client: Client) -> None:
     assert (pool.name, dict(pool.labels), pool.service_account, pool.wanted_size) == (POOL, {"gpu": "h200"}, "a", 3)
     assert list(pool.cordoned_trainers) == ["idle", "lost"]
     assert client.get_fleet(POOL).pools[0].name == POOL
+    client.delete_pool(POOL)
+    with pytest.raises(InvalidInputError, match="'gpu' is no pool"):
+        client.delete_pool("gpu")
 
 
 def test_broken_watch_goes_on_where_it_broke(client: Client, results: Results) -> None:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import event
 
 from nasfleet import PROTOCOL_VERSION
@@ -28,10 +30,10 @@ SPEC = smallest_spec(strategy=Random(batch_size=4), budget=Budget(trials=4), par
 
 
 @asynccontextmanager
-async def controller(store: Store) -> AsyncIterator[tuple[Stub, Stub, Stub]]:
+async def controller(store: Store, metrics: ControllerMetrics | None = None) -> AsyncIterator[tuple[Stub, Stub, Stub]]:
     """Serve a store; give the stubs of searches, fleet and results."""
     async with (
-        serving(store, ControllerMetrics(), Address("127.0.0.1", 0)) as (_, address),
+        serving(store, metrics or ControllerMetrics(), Address("127.0.0.1", 0)) as (_, address),
         grpc.aio.insecure_channel(str(address)) as channel,
     ):
         yield (
@@ -105,6 +107,36 @@ async def test_declaring_a_pool_again_writes_nothing_unless_something_durable_di
         assert statements == []
         await fleet.EnsurePool(pool(wanted_size=3))
         assert any("INSERT INTO pools" in statement for statement in statements)
+
+
+async def test_a_deleted_pool_is_nowhere_and_not_there_after_a_restart_and_may_be_deleted_again(store: Store) -> None:
+    metrics = ControllerMetrics()
+    async with controller(store, metrics) as (_, fleet, _):
+        await fleet.EnsurePool(pool())
+        assert POOL in generate_latest(metrics.registry).decode()
+        for _ in range(2):
+            await fleet.DeletePool(fleet_pb2.DeletePoolRequest(name=POOL))
+            assert not (await fleet.GetFleet(fleet_pb2.GetFleetRequest())).pools
+        assert POOL not in generate_latest(metrics.registry).decode()
+        with pytest.raises(grpc.aio.AioRpcError, match="'gpu' is no name of the form"):
+            await fleet.DeletePool(fleet_pb2.DeletePoolRequest(name="gpu"))
+    async with controller(store) as (_, fleet, _):
+        assert not (await fleet.GetFleet(fleet_pb2.GetFleetRequest())).pools
+
+
+async def test_the_trainers_of_a_deleted_pool_are_cordoned_no_more_and_count_by_their_own_labels(store: Store) -> None:
+    async with controller(store) as (searches, fleet, _):
+        await searches.EnsureSearch(ensure(replace(SPEC, trainer_pool_selector=PoolSelector(match_labels={"gpu": "own"}))))
+        await fleet.EnsurePool(pool(labels={"gpu": "h200"}, cordoned_trainers=["t"]))
+        work = await join(fleet, "t", labels={"gpu": "own"})
+        [shown] = await trainers(fleet, 1)
+        assert shown.cordoned
+        await fleet.DeletePool(fleet_pb2.DeletePoolRequest(name=POOL))
+        async with asyncio.timeout(10):
+            assert await assignments(work, 1)
+        [shown] = await trainers(fleet, 1)
+        assert not shown.cordoned
+        work.cancel()
 
 
 async def test_only_one_pool_and_its_trainers_are_shown_if_that_is_asked_for(store: Store) -> None:

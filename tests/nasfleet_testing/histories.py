@@ -16,6 +16,7 @@ from nasfleet_controller.records import (
     EpochsMeasured,
     LateOutcome,
     PoolDeclared,
+    PoolDeleted,
     Proposal,
     Record,
     SearchChanged,
@@ -106,6 +107,10 @@ class History:
 
     def _declare_pool(self) -> None:
         pool = PoolName("default", self._rng.choice(["cpu", "gpu"]))
+        if self._rng.random() < 0.3:
+            self.records.append(PoolDeleted(pool))
+            self._pools.pop(pool.pool_id, None)
+            return
         labels = {"gpu": self._rng.choice(["h200", 'ä="b'])} if self._rng.random() < 0.7 else {}
         declared = PoolDeclared(pool, labels, self._rng.choice(["", "trainer"]), self._rng.randrange(400))
         self.records.append(declared)

@@ -63,6 +63,13 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         return fleet_pb2.EnsurePoolResponse(pool=pool_to_proto(await self._runner.submit(lambda: self._declare(declaration))))
 
     @translating
+    async def DeletePool(self, request: fleet_pb2.DeletePoolRequest, context: Context) -> fleet_pb2.DeletePoolResponse:
+        """Forget what a pool was declared to be."""
+        name = PoolName.parse(request.name)
+        await self._runner.submit(lambda: self._runner.state.delete_pool(name))
+        return fleet_pb2.DeletePoolResponse()
+
+    @translating
     async def GetFleet(self, request: fleet_pb2.GetFleetRequest, context: Context) -> fleet_pb2.GetFleetResponse:
         """Return every trainer that is connected or holds a lease, and every pool."""
         pool = PoolName.parse(request.pool) if request.pool else None

@@ -11,11 +11,15 @@ from nasfleet_controller.store.schema import pools
 
 def write_pool(connection: Connection, pool: PoolDeclared) -> None:
     """Write a pool as it was declared, over what was declared before."""
-    key = {"namespace": pool.name.namespace, "name": pool.name.pool_id}
-    connection.execute(delete(pools).filter_by(**key))
+    delete_pool(connection, pool.name)
     labels = json.dumps(dict(pool.labels), sort_keys=True)
     row = {"labels": labels, "service_account": pool.service_account, "wanted_size": pool.wanted_size}
-    connection.execute(insert(pools).values(**key, **row))
+    connection.execute(insert(pools).values(namespace=pool.name.namespace, name=pool.name.pool_id, **row))
+
+
+def delete_pool(connection: Connection, name: PoolName) -> None:
+    """Delete the row of a pool, if there is one."""
+    connection.execute(delete(pools).filter_by(namespace=name.namespace, name=name.pool_id))
 
 
 def load_pools(connection: Connection) -> tuple[PoolDeclared, ...]:

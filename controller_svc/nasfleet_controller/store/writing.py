@@ -17,6 +17,7 @@ from nasfleet_controller.records import (
     EpochsMeasured,
     LateOutcome,
     PoolDeclared,
+    PoolDeleted,
     Record,
     SearchChanged,
     SearchCreated,
@@ -28,7 +29,7 @@ from nasfleet_controller.records import (
 )
 from nasfleet_controller.store.checkpoints import write_updates
 from nasfleet_controller.store.declarations import write_declaration
-from nasfleet_controller.store.pools import write_pool
+from nasfleet_controller.store.pools import delete_pool, write_pool
 from nasfleet_controller.store.portable import insert_new
 from nasfleet_controller.store.schema import attempts, epochs, trials
 
@@ -98,6 +99,8 @@ class _Group:
                 self._updates += [record] if record.update else []
             case PoolDeclared():
                 write_pool(self._connection, record)
+            case PoolDeleted():
+                delete_pool(self._connection, record.name)
             case _:
                 assert_never(record)
 

@@ -45,6 +45,11 @@ class FleetServiceStub:
                 request_serializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolRequest.SerializeToString,
                 response_deserializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolResponse.FromString,
                 _registered_method=True)
+        self.DeletePool = channel.unary_unary(
+                '/nasfleet.v1.FleetService/DeletePool',
+                request_serializer=nasfleet_dot_v1_dot_fleet__pb2.DeletePoolRequest.SerializeToString,
+                response_deserializer=nasfleet_dot_v1_dot_fleet__pb2.DeletePoolResponse.FromString,
+                _registered_method=True)
         self.GetFleet = channel.unary_unary(
                 '/nasfleet.v1.FleetService/GetFleet',
                 request_serializer=nasfleet_dot_v1_dot_fleet__pb2.GetFleetRequest.SerializeToString,
@@ -80,6 +85,14 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeletePool(self, request, context):
+        """DeletePool forgets what a pool was declared to be, cordons included, for good. Its trainers stay as long as they live, and the
+        labels count that they say themselves. Repeatable: deleting what is not there succeeds. INVALID_ARGUMENT if the name is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetFleet(self, request, context):
         """GetFleet returns every trainer that is connected or holds a lease, and every pool that was declared. INVALID_ARGUMENT if
         the pool's name is none.
@@ -107,6 +120,11 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.EnsurePool,
                     request_deserializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolRequest.FromString,
                     response_serializer=nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolResponse.SerializeToString,
+            ),
+            'DeletePool': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePool,
+                    request_deserializer=nasfleet_dot_v1_dot_fleet__pb2.DeletePoolRequest.FromString,
+                    response_serializer=nasfleet_dot_v1_dot_fleet__pb2.DeletePoolResponse.SerializeToString,
             ),
             'GetFleet': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFleet,
@@ -174,6 +192,33 @@ class FleetService:
             '/nasfleet.v1.FleetService/EnsurePool',
             nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolRequest.SerializeToString,
             nasfleet_dot_v1_dot_fleet__pb2.EnsurePoolResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePool(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nasfleet.v1.FleetService/DeletePool',
+            nasfleet_dot_v1_dot_fleet__pb2.DeletePoolRequest.SerializeToString,
+            nasfleet_dot_v1_dot_fleet__pb2.DeletePoolResponse.FromString,
             options,
             channel_credentials,
             insecure,

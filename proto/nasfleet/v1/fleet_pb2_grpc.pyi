@@ -44,6 +44,10 @@ class FleetServiceStub:
     call for this pool or a restart of the controller. Repeatable, and cheap if nothing differs. INVALID_ARGUMENT names the
     value that is wrong.
     """
+    DeletePool: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.DeletePoolRequest, _fleet_pb2.DeletePoolResponse]
+    """DeletePool forgets what a pool was declared to be, cordons included, for good. Its trainers stay as long as they live, and the
+    labels count that they say themselves. Repeatable: deleting what is not there succeeds. INVALID_ARGUMENT if the name is none.
+    """
     GetFleet: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.GetFleetRequest, _fleet_pb2.GetFleetResponse]
     """GetFleet returns every trainer that is connected or holds a lease, and every pool that was declared. INVALID_ARGUMENT if
     the pool's name is none.
@@ -66,6 +70,10 @@ class FleetServiceAsyncStub(FleetServiceStub):
     """EnsurePool makes a pool be as declared: labels, service account and wanted size are kept for good, cordons until the next
     call for this pool or a restart of the controller. Repeatable, and cheap if nothing differs. INVALID_ARGUMENT names the
     value that is wrong.
+    """
+    DeletePool: _aio.UnaryUnaryMultiCallable[_fleet_pb2.DeletePoolRequest, _fleet_pb2.DeletePoolResponse]  # type: ignore[assignment]
+    """DeletePool forgets what a pool was declared to be, cordons included, for good. Its trainers stay as long as they live, and the
+    labels count that they say themselves. Repeatable: deleting what is not there succeeds. INVALID_ARGUMENT if the name is none.
     """
     GetFleet: _aio.UnaryUnaryMultiCallable[_fleet_pb2.GetFleetRequest, _fleet_pb2.GetFleetResponse]  # type: ignore[assignment]
     """GetFleet returns every trainer that is connected or holds a lease, and every pool that was declared. INVALID_ARGUMENT if
@@ -98,6 +106,16 @@ class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
         """EnsurePool makes a pool be as declared: labels, service account and wanted size are kept for good, cordons until the next
         call for this pool or a restart of the controller. Repeatable, and cheap if nothing differs. INVALID_ARGUMENT names the
         value that is wrong.
+        """
+
+    @_abc_1.abstractmethod
+    def DeletePool(
+        self,
+        request: _fleet_pb2.DeletePoolRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fleet_pb2.DeletePoolResponse, _abc.Awaitable[_fleet_pb2.DeletePoolResponse]]:
+        """DeletePool forgets what a pool was declared to be, cordons included, for good. Its trainers stay as long as they live, and the
+        labels count that they say themselves. Repeatable: deleting what is not there succeeds. INVALID_ARGUMENT if the name is none.
         """
 
     @_abc_1.abstractmethod
