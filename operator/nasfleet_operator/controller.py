@@ -50,6 +50,9 @@ class Controller(Protocol):
     async def declare_pool(self, pool: DeclarePool) -> None:
         """Make a pool be as declared."""
 
+    async def forget_pool(self, name: PoolName) -> None:
+        """Forget what a pool was declared to be; that it is not known is success."""
+
     async def declare_search(self, search: DeclareSearch) -> None:
         """Make a search be as declared; InvalidInputError or ConflictError if the controller refuses."""
 
@@ -97,6 +100,10 @@ class GrpcController:
                 gone=pool.gone,
             )
         )
+
+    async def forget_pool(self, name: PoolName) -> None:
+        """Forget what a pool was declared to be; that it is not known is success."""
+        await self._run(lambda: self._client.delete_pool(str(name)))
 
     async def declare_search(self, search: DeclareSearch) -> None:
         """Make a search be as declared; InvalidInputError or ConflictError if the controller refuses."""

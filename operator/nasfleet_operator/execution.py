@@ -15,6 +15,7 @@ from nasfleet_operator.plan import (
     DeclarePool,
     DeclareSearch,
     Effect,
+    ForgetPool,
     ForgetSearch,
     Plan,
     SetDeletionCost,
@@ -52,6 +53,8 @@ class Executor:
         match effect:
             case DeclarePool():
                 await self._controller.declare_pool(effect)
+            case ForgetPool():
+                await self._controller.forget_pool(effect.name)
             case DeclareSearch():
                 await self._controller.declare_search(effect)
             case ForgetSearch():

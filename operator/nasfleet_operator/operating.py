@@ -31,7 +31,7 @@ class Operator:
         self._cluster = cluster
         self._config = config
         self._metrics = metrics
-        self._polled = Polled(controller)
+        self._polled = Polled(controller, config.namespaces)
         self._reconciler = Reconciler(cluster, controller, self.cache, self._polled, config.settings)
         metrics.watch_state(self.queue.waiting, lambda: self.cache.count(POOLS), lambda: self.cache.count(SEARCHES))
 
@@ -39,21 +39,25 @@ class Operator:
         """See everything once, before the first pass: no plan may take what it has not seen for what is not there."""
         await list_all(self._cluster, self.cache)
         await self._polled.look()
-        for key in self.cache.resources():
+        for key in self._all_keys():
             self.queue.add(key)
 
     async def run(self) -> None:
         """Make passes until cancelled; ends by an error only."""
         config, add = self._config, self.queue.add
         async with asyncio.TaskGroup() as group:
-            group.create_task(poll(self._polled, config.poll_seconds, add, self.cache.resources))
-            group.create_task(resync(self._cluster, self.cache, add, self.listed_anew, config.resync_seconds))
+            group.create_task(poll(self._polled, config.poll_seconds, add, self._all_keys))
+            group.create_task(resync(self._cluster, self.cache, self._all_keys, add, self.listed_anew, config.resync_seconds))
             for _ in range(config.workers):
                 group.create_task(self._work())
 
     async def reconcile(self, key: Key) -> float | None:
         """Make one pass over a resource, now; see `Reconciler.reconcile`."""
         return await self._reconciler.reconcile(key)
+
+    def _all_keys(self) -> frozenset[Key]:
+        """Return all that there may be something to do about, pools included that only the controller knows still."""
+        return self.cache.resources() | self._polled.declared_pools()
 
     async def _work(self) -> None:
         while True:

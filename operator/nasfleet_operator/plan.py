@@ -43,6 +43,13 @@ class DeclarePool:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetPool:
+    """Have the controller forget what a pool is; that it does not know it is success."""
+
+    name: PoolName
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyObject:
     """Apply a manifest on the server's side, by force on the fields that it has."""
 
@@ -112,6 +119,7 @@ class Announce:
 
 Effect = (
     DeclarePool
+    | ForgetPool
     | ApplyObject
     | SetDeletionCost
     | SetReplicas

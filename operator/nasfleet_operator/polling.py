@@ -1,7 +1,7 @@
 """The controller's view, looked at every other second: what has changed since is a reason for a pass."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 import structlog
@@ -19,8 +19,10 @@ log = structlog.get_logger()
 class Polled:
     """What was seen last; `view` is None while the controller does not answer."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, namespaces: Collection[str] = ()) -> None:
+        """Prepare to look at the searches and pools of these namespaces, or of all."""
         self._controller = controller
+        self._namespaces = namespaces
         self._answered = True
         self._seen_meanwhile: dict[Key, FleetView | SearchView | None] = {}
         self.view: ControllerView | None = None
@@ -30,7 +32,7 @@ class Polled:
         before = self.view
         self._seen_meanwhile.clear()
         try:
-            self.view = await self._controller.look()
+            self.view = _within(await self._controller.look(), self._namespaces)
             self._answered = True
         except NasfleetError as error:  # a controller that answers what nobody can read is as good as none
             if self._answered:
@@ -49,6 +51,11 @@ class Polled:
     def fleet(self, key: Key) -> FleetView | None:
         """Return a pool and its trainers as they were seen last; None while the controller does not answer."""
         return None if self.view is None else self.view.fleets.get(PoolName(key.namespace, key.name), FleetView())
+
+    def declared_pools(self) -> frozenset[Key]:
+        """Return the pools that the controller knows, also those that are no more."""
+        fleets = {} if self.view is None else self.view.fleets
+        return frozenset(Key(POOLS, name.namespace, name.pool_id) for name, fleet in fleets.items() if fleet.pool is not None)
 
     async def look_at(self, key: Key) -> None:
         """Look at one search or pool anew, since something was just declared about it or depends on it."""
@@ -72,6 +79,15 @@ async def poll(polled: Polled, every: float, add: Callable[[Key], None], all_key
         concerned = await polled.look()
         for key in all_keys() if concerned is None else concerned:
             add(key)
+
+
+def _within(view: ControllerView, namespaces: Collection[str]) -> ControllerView:
+    if not namespaces:
+        return view
+    return ControllerView(
+        {name: search for name, search in view.searches.items() if name.namespace in namespaces},
+        {name: fleet for name, fleet in view.fleets.items() if name.namespace in namespaces},
+    )
 
 
 def _with(view: ControllerView, key: Key, found: FleetView | SearchView | None) -> ControllerView:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nasfleet.catalogue import TrainerPoolSpec
+from nasfleet.names import PoolName
 from nasfleet_operator.announcements import announcements
 from nasfleet_operator.conditions import settle
 from nasfleet_operator.deployment import belongs_to, pool_name, selector, service_account
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.observed import PoolObserved, Unreadable
-from nasfleet_operator.plan import ApplyObject, DeclarePool, Effect, Plan, SetDeletionCost, SetReplicas
+from nasfleet_operator.plan import ApplyObject, DeclarePool, Effect, ForgetPool, Plan, SetDeletionCost, SetReplicas
 from nasfleet_operator.pod_losses import recent_losses
 from nasfleet_operator.pod_problems import Problem, problem_of, refused_pods
 from nasfleet_operator.pool_intent import PoolIntent, gone_trainers, intend, living_pods, own_pods, trainers_by_name
@@ -21,7 +22,7 @@ from nasfleet_operator.reporting import report
 from nasfleet_operator.sameness import agrees
 from nasfleet_operator.scaling_down import deletion_costs, idle_and_busy
 from nasfleet_operator.settings import Settings
-from nasfleet_operator.views import PoolView, TrainerState
+from nasfleet_operator.views import FleetView, PoolView, TrainerState
 
 
 def plan_pool(observed: PoolObserved, settings: Settings, now: float) -> Plan:
@@ -33,6 +34,12 @@ def plan_pool(observed: PoolObserved, settings: Settings, now: float) -> Plan:
             return _plan_unreadable(observed, message, settings, now)
         case spec:
             return _plan_readable(observed, spec, settings, now)
+
+
+def plan_absent_pool(name: PoolName, fleet: FleetView | None) -> Plan:
+    """Return what is to be done about a pool that the API server does not have: nobody else has the controller forget it."""
+    known = fleet is not None and fleet.pool is not None
+    return Plan((ForgetPool(name),) if known else ())
 
 
 def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Settings, now: float) -> Plan:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from nasfleet.names import PoolName
 from nasfleet_operator.cache import Cache, Key
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller
@@ -13,7 +14,7 @@ from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
 from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
 from nasfleet_operator.plan import Announce, DeclarePool, DeclareSearch, ForgetSearch, Plan, WriteStatus
 from nasfleet_operator.polling import Polled
-from nasfleet_operator.pool_planning import plan_pool
+from nasfleet_operator.pool_planning import plan_absent_pool, plan_pool
 from nasfleet_operator.search_planning import plan_search
 from nasfleet_operator.settings import Settings
 
@@ -68,6 +69,8 @@ class Reconciler:
         resource = self._cache.pool(key) if key.kind is POOLS else self._cache.search(key)
         if resource is None:
             self._memories.pop(key, None)
+            if key.kind is POOLS:
+                await self._forget_pool(key)
             return None
         memory = self._remember(key, resource.identity.uid)
         try:
@@ -89,6 +92,12 @@ class Reconciler:
         # What was done may show more to do, and no event need tell of it: its outcome is in the cache already.
         acted = any(not isinstance(effect, WriteStatus | Announce) for effect in plan.effects)
         return 0.0 if acted else plan.again_in
+
+    async def _forget_pool(self, key: Key) -> None:
+        plan = plan_absent_pool(PoolName(key.namespace, key.name), self._polled.fleet(key))
+        await self._executor.carry_out(plan)
+        if plan.effects:
+            await self._polled.look_at(key)
 
     async def _observe_pool(self, key: Key, memory: _Memory, pool: PoolResource, now: float) -> PoolObserved:
         name = object_name(pool.identity)

@@ -31,7 +31,14 @@ async def list_all(cluster: Cluster, cache: Cache) -> None:
         cache.drop_absent(kind, uids, min(versions), time.time())
 
 
-async def resync(cluster: Cluster, cache: Cache, add: Callable[[Key], None], wanted: asyncio.Event, every: float) -> None:
+async def resync(
+    cluster: Cluster,
+    cache: Cache,
+    all_keys: Callable[[], frozenset[Key]],
+    add: Callable[[Key], None],
+    wanted: asyncio.Event,
+    every: float,
+) -> None:
     """List everything every so many seconds, or soon after that is wanted, for ever."""
     while True:
         try:
@@ -41,12 +48,12 @@ async def resync(cluster: Cluster, cache: Cache, add: Callable[[Key], None], wan
         except TimeoutError:
             pass
         wanted.clear()
-        before = cache.resources()
+        before = all_keys()
         try:
             await list_all(cluster, cache)
         except NasfleetError as error:
             log.warning("resync_failed", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
             wanted.set()
-        for key in before | cache.resources():
+        for key in before | all_keys():
             add(key)

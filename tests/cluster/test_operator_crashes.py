@@ -150,6 +150,12 @@ async def parallelism_is(stage: Stage, number: int) -> bool:
     return seen is not None and seen.spec.parallelism == number and await running(stage)
 
 
+async def is_forgotten(stage: Stage) -> bool:
+    there, fleet = await stage.get(POOLS, "gpus"), await stage.controller.fleet(PoolName(stage.namespace, "gpus"))
+    objects = [await stage.list(kind) for kind in (DEPLOYMENTS, BUDGETS, PODS)]
+    return there is None and fleet.pool is None and not any(objects)
+
+
 async def is_gone(stage: Stage) -> bool:
     there = await stage.get(SEARCHES, "digits")
     return there is None and await stage.controller.search(SearchName(stage.namespace, "digits")) is None
@@ -197,6 +203,13 @@ SCENARIOS = (
         with_pool(2),
         lambda it: it.patch(POOLS, "gpus", {"spec": {"image": "trainer:2"}}),
         lambda it: has_image(it, "trainer:2"),
+    ),
+    Scenario(
+        "delete a pool",
+        frozenset({"forget pool"}),
+        with_pool(2),
+        lambda it: it.delete(POOLS, "gpus"),
+        is_forgotten,
     ),
     Scenario(
         "declare a search",

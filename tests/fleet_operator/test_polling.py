@@ -12,7 +12,7 @@ from nasfleet_operator.cache import Key
 from nasfleet_operator.controller import ControllerView
 from nasfleet_operator.kinds import POOLS, SEARCHES
 from nasfleet_operator.polling import Polled
-from nasfleet_operator.views import FleetView, SearchState, SearchView, TrainerState, TrainerView
+from nasfleet_operator.views import FleetView, PoolView, SearchState, SearchView, TrainerState, TrainerView
 from nasfleet_testing.programs import synthetic_search
 
 NAME, KEY = SearchName("team", "digits"), Key(SEARCHES, "team", "digits")
@@ -93,3 +93,17 @@ async def test_all_are_concerned_when_the_controller_goes_and_when_it_comes_back
     controller.away = False
     assert await polled.look() is None
     assert polled.fleet(POOL_KEY) == FleetView()
+
+
+async def test_only_the_watched_namespaces_are_looked_at_and_only_declared_pools_are_known(controller: Remembering) -> None:
+    elsewhere, undeclared = PoolName("other", "gpus"), PoolName("team", "none")
+    declared = FleetView(pool=PoolView(labels={}, service_account="", wanted_size=1))
+    controller.fleets = {POOL: declared, elsewhere: declared, undeclared: FleetView()}
+    controller.searches = {NAME: SEARCH, SearchName("other", "digits"): SEARCH}
+    one = Polled(controller, ("team",))  # type: ignore[arg-type]  # it is asked no more than this
+    assert one.declared_pools() == frozenset()
+    await one.look()
+    assert one.declared_pools() == {POOL_KEY}
+    assert one.view == ControllerView({NAME: SEARCH}, {POOL: declared, undeclared: FleetView()})
+    controller.fleets[elsewhere] = FleetView()
+    assert await one.look() == frozenset()

@@ -5,17 +5,19 @@ from dataclasses import replace
 from typing import Any
 
 from nasfleet.catalogue import Autoscaling, TrainerPoolSpec
+from nasfleet.names import PoolName
 from nasfleet_operator.kubernetes_objects import write_time
 from nasfleet_operator.observed import Container, PoolObserved
 from nasfleet_operator.plan import (
     ApplyObject,
     DeclarePool,
+    ForgetPool,
     Plan,
     SetDeletionCost,
     SetReplicas,
 )
-from nasfleet_operator.pool_planning import plan_pool
-from nasfleet_operator.views import FleetView, TrainerState, TrainerView
+from nasfleet_operator.pool_planning import plan_absent_pool, plan_pool
+from nasfleet_operator.views import FleetView, PoolView, TrainerState, TrainerView
 from nasfleet_testing.observed_resources import SETTINGS, busy, idle, pod, pool, settled_pool
 from nasfleet_testing.planned_worlds import NOW, carry_out_on_pool
 
@@ -217,3 +219,10 @@ def test_pods_of_somebody_elses_deployment_are_not_told_of() -> None:
     crashing = pod(0, ready=False, containers=(Container(name="trainer", waiting_reason="CrashLoopBackOff"),))
     observed = replace(observed, deployment=foreign, pods=(crashing,))
     assert "end again and again" not in condition(observed, "Degraded")[2]
+
+
+def test_a_pool_that_is_no_more_is_forgotten_by_the_controller_if_that_answers_and_knows_it() -> None:
+    name = PoolName("research", "gpu")
+    declared = FleetView(pool=PoolView(labels={}, service_account="", wanted_size=1))
+    assert plan_absent_pool(name, declared) == Plan((ForgetPool(name),))
+    assert plan_absent_pool(name, FleetView()) == plan_absent_pool(name, None) == Plan()

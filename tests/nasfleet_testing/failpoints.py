@@ -87,6 +87,7 @@ class WatchedController(_Watched):
 
     EFFECTS: ClassVar = {
         "declare_pool": lambda *_: "declare pool",
+        "forget_pool": lambda *_: "forget pool",
         "declare_search": lambda *_: "declare search",
         "forget_search": lambda *_: "forget search",
     }

@@ -15,6 +15,7 @@ from nasfleet_operator.plan import (
     DeclarePool,
     DeclareSearch,
     Effect,
+    ForgetPool,
     ForgetSearch,
     SetDeletionCost,
     SetFinalizer,
@@ -74,7 +75,7 @@ def _on_pool(effect: Effect, observed: PoolObserved) -> PoolObserved:  # noqa: P
             return replace(observed, pool=replace(pool, **_written(status)))
         case Announce(name=name):
             return replace(observed, announced=observed.announced | {name})
-        case DeclareSearch() | ForgetSearch() | SetFinalizer():
+        case ForgetPool() | DeclareSearch() | ForgetSearch() | SetFinalizer():
             raise AssertionError(f"{effect} is none of a pool's")
 
 
