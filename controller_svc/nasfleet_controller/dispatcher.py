@@ -132,6 +132,12 @@ class Dispatcher:
             if trainer.profile.name in names and (trainer.profile.pool == pool or _may_be_of(trainer, pool))
         ]
 
+    def earlier_processes(self, profile: TrainerProfile) -> list[Trainer]:
+        """Return what ran in a newcomer's pod before it: names of pods are unique, so it runs no longer."""
+        if profile.pool is None or profile.instance_id in self.trainers:
+            return []
+        return self.members(profile.pool, {profile.name})
+
     def tell_to_leave(self, names: Collection[str]) -> list[Trainer]:
         """Give trainers nothing more, also if they come back before they have said that they leave; return those found."""
         found = [trainer for trainer in self.trainers.values() if trainer.profile.name in names]

@@ -103,9 +103,12 @@ class ControllerState:
 
     def connect(self, connection: Connection, profile: TrainerProfile, held: Sequence[int], moment: Moment) -> None:
         """Take in a trainer's stream; an older one of the same process ends."""
-        why = f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over"
-        self.streams.end(profile.instance_id, StreamTakenOverError(why))
+        newer = f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over"
+        self.streams.end(profile.instance_id, StreamTakenOverError(newer))
         self.streams.open(connection)
+        for earlier in self.dispatcher.earlier_processes(profile):
+            earlier.draining = self.streams.orders_for(earlier.profile.instance_id).drain = True  # in case that it lives
+            self._take_back(earlier, f"trainer {profile.name} was started again", moment)
         dropped, in_vain = self.dispatcher.connect(profile, held, moment.now)
         orders = self.streams.orders_for(profile.instance_id)
         orders.stopped += in_vain
@@ -165,8 +168,7 @@ class ControllerState:
         """Do what is due: take back leases of silent trainers, end searches whose time is over, lease what waits."""
         if moment.now >= self._expiry_at + STALL_SECONDS:
             self.dispatcher.forgive(moment.now)
-        look = moment.now >= self._expiry_at
-        if look:
+        if look := moment.now >= self._expiry_at:
             self._expiry_at = moment.now + EXPIRY_SECONDS
             self._expire(moment)
         for search in self.searches.values():
@@ -185,6 +187,9 @@ class ControllerState:
         why = f"the pod of trainer {trainer.profile.name} is gone"
         self.streams.end(trainer.profile.instance_id, UnavailableError(why))
         self.dispatcher.disconnect(trainer.profile.instance_id)
+        self._take_back(trainer, why, moment)
+
+    def _take_back(self, trainer: Trainer, why: str, moment: Moment) -> None:
         for lease in tuple(trainer.leases.values()):
             self._fail(lease, None, Failure(FailureKind.RETURNED, why), moment)
 

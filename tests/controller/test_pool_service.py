@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 from sqlalchemy import event
 
 from nasfleet import PROTOCOL_VERSION
-from nasfleet.catalogue import Budget, PoolSelector, Random, SearchSpec
+from nasfleet.catalogue import Budget, PoolSelector, Random, Retries, SearchSpec, TrialSettings
 from nasfleet.codec import spec_to_proto
 from nasfleet.measurement import FailureKind
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
@@ -210,6 +210,59 @@ async def test_leases_of_a_gone_pod_go_back_also_if_the_controller_was_restarted
         await trainers(fleet, 1)
         await fleet.EnsurePool(pool(gone_trainers=["gone"]))
         await trainers(fleet, 0)
+
+
+ONE_TRIAL = smallest_spec(budget=Budget(trials=1), parallelism=1, trial=TrialSettings(retries=Retries(lost=0)))
+
+
+async def test_what_a_process_held_goes_back_at_nobodys_cost_when_its_pod_starts_another(store: Store) -> None:
+    async with controller(store) as (searches, fleet, results):
+        await searches.EnsureSearch(ensure(ONE_TRIAL))
+        before = await join(fleet, "t", instance_id="before")
+        [fence] = await assignments(before, 1)
+        await before.write(fleet_pb2.WorkRequest(started_fences=[fence]))
+        after = await join(fleet, "t", instance_id="after")
+        async with asyncio.timeout(10):  # the lease would expire after 30 s
+            assert await assignments(after, 1) == [fence + 1]
+            told = await before.read()
+        assert (told.drain, list(told.stopped_fences)) == (True, [fence]), "if it lives after all it leaves"
+        before.cancel()
+        assert [one.instance_id for one in await trainers(fleet, 1)] == ["after"]
+        trial = (await results.GetTrial(results_pb2.GetTrialRequest(name=f"{SEARCH}/trials/0"))).trial
+        failure = trial.attempts[0].failure
+        assert (failure.kind, failure.message) == (FailureKind.RETURNED.value, "trainer t was started again")
+        after.cancel()
+
+
+async def test_that_holds_also_for_what_a_restart_of_the_controller_left_of_the_earlier_process(store: Store) -> None:
+    async with controller(store) as (searches, fleet, _):
+        await searches.EnsureSearch(ensure(ONE_TRIAL))
+        before = await join(fleet, "t", instance_id="before")
+        [fence] = await assignments(before, 1)
+        before.cancel()
+    async with controller(store) as (_, fleet, _):
+        await trainers(fleet, 1)
+        after = await join(fleet, "t", instance_id="after")
+        async with asyncio.timeout(10):
+            assert await assignments(after, 1) == [fence + 1]
+        assert [one.instance_id for one in await trainers(fleet, 1)] == ["after"]
+        after.cancel()
+
+
+@pytest.mark.parametrize("pools", [("", ""), (POOL, ""), (POOL, f"{POOL}2")], ids=["no pool", "one pool", "two pools"])
+async def test_processes_of_one_name_leave_each_other_alone_unless_they_are_of_one_pool(
+    store: Store, pools: tuple[str, str]
+) -> None:
+    async with controller(store) as (searches, fleet, _):
+        await searches.EnsureSearch(ensure(smallest_spec(budget=Budget(trials=4), parallelism=4)))
+        one = await join(fleet, "t", instance_id="one", pool=pools[0])
+        held = await assignments(one, 2)
+        other = await join(fleet, "t", instance_id="other", pool=pools[1])
+        assert await assignments(other, 2)
+        shown = {trainer.instance_id: trainer for trainer in await trainers(fleet, 2)}
+        assert sorted(trial.fence for trial in shown["one"].trials) == held
+        one.cancel()
+        other.cancel()
 
 
 async def test_an_idle_trainer_whose_stream_broke_before_it_was_told_to_leave_is_told_when_it_comes_back(store: Store) -> None:

@@ -121,7 +121,9 @@ class Hello(_message.Message):
     instance_id: _builtins.str
     """Made anew by every trainer process; leases belong to it."""
     trainer: _builtins.str
-    """Name for people: the pod's name, or "trainer-0"."""
+    """Name for people: the pod's name, or "trainer-0". If a pool has two processes of one name the older is taken for gone: what it
+    holds goes back at once, at nobody's cost.
+    """
     pool: _builtins.str
     """The pool that it belongs to, namespaces/{namespace}/pools/{pool}; empty on one machine. A trainer of a pool serves
     searches of the pool's namespace only, one without a pool serves any.
