@@ -43,6 +43,8 @@ def test_a_deleted_pool_is_forgotten_by_the_controller_also_if_the_operator_was_
             space.kubectl("delete", "trainerpool", "first", "--timeout=10s")
             eventually(lambda: declared(client) == {second, stays, elsewhere}, "one pool less")
         space.kubectl("delete", "trainerpool", "second", "--timeout=10s")
+        gone = f"deployment {space.name}/second-trainers, whose events would tell of the pool"
+        eventually(lambda: space.get("deployment", "second-trainers") is None, gone)
         assert second in declared(client)
         with operator(*served):
             eventually(lambda: declared(client) == {stays, elsewhere}, "what is left")
