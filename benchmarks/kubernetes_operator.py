@@ -145,25 +145,28 @@ def bare_deployment(plane: ControlPlane) -> str:
 
 
 def scale() -> Iterator[Figures]:
-    """Scale a pool and a bare Deployment of the same pods, one after the other, over the same nodes; yield each round."""
+    """Scale a pool and a bare Deployment of the same pods over the same nodes, each first in every other round; yield each."""
     with cluster() as here:
         here.make_nodes(NODES, gpus=8)
         here.plane.do("apply", "--filename=-", stdin=pool("gpu", replicas=0))
         timed(lambda: here.plane.kubectl("get", "deployment", "gpu-trainers", "--namespace", NAMESPACE).returncode == 0)
         here.plane.do("apply", "--filename=-", stdin=bare_deployment(here.plane))
+        contenders = ["gpu-trainers", "bare"]
         while True:
-            figures: Figures = {}
-            before = here.metrics()
-            for what, name in (("trainerpool/gpu", "gpu-trainers"), ("deployment/bare", "bare")):
-                came_from = 0
-                for step in STEPS:
-                    here.plane.do("scale", what, f"--replicas={step}", "--namespace", NAMESPACE)
-                    title = "bare Deployment" if name == "bare" else "pool"
-                    figures[f"{title}, {came_from} to {step}: s"] = timed(partial(_is, here, name, step))
-                    came_from = step
-                if name != "bare":
-                    figures |= _work(before, here)
-            yield figures
+            rounds = {name: _scaled(here, name) for name in contenders}
+            contenders.reverse()
+            yield rounds["gpu-trainers"] | rounds["bare"]
+
+
+def _scaled(here: Cluster, name: str) -> Figures:
+    """Take the pool or the bare Deployment through the sizes; return the seconds of each, and what the operator did."""
+    what, title = ("deployment/bare", "bare Deployment") if name == "bare" else ("trainerpool/gpu", "pool")
+    before, figures, came_from = here.metrics(), Figures(), 0
+    for step in STEPS:
+        here.plane.do("scale", what, f"--replicas={step}", "--namespace", NAMESPACE)
+        figures[f"{title}, {came_from} to {step}: s"] = timed(partial(_is, here, name, step))
+        came_from = step
+    return figures if name == "bare" else figures | _work(before, here)
 
 
 def _is(here: Cluster, name: str, wanted: int) -> bool:

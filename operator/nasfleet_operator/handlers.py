@@ -1,4 +1,4 @@
-"""What kopf is for: it watches all but the pods, and each of its events goes into the cache and, if it is news, into the queue.
+"""What kopf is for: it watches what people declare; each event goes into the cache and, if it is news, into the queue.
 
 Nothing but `on.event`: kopf's other handlers leave a finalizer or an annotation on every object that they handle.
 """
@@ -12,7 +12,7 @@ from kubernetes.aio.client import Configuration
 
 from nasfleet_operator.api_server import WATCH_SECONDS
 from nasfleet_operator.cache import Cache, Key
-from nasfleet_operator.kinds import FEW, Kind
+from nasfleet_operator.kinds import DECLARED, Kind
 
 LIST_CHUNK = 500
 
@@ -30,7 +30,7 @@ def watching(
     async def log_in(**_: Any) -> kopf.ConnectionInfo:
         return await _connection(configuration)
 
-    for kind in FEW:
+    for kind in DECLARED:
         _watch(registry, kind, cache, add, on_relist)
     return registry
 
@@ -44,9 +44,6 @@ def kopf_settings() -> kopf.OperatorSettings:
     chosen.watching.server_timeout = WATCH_SECONDS
     chosen.watching.client_timeout = WATCH_SECONDS + 30
     chosen.watching.chunk_size = LIST_CHUNK
-    for kind in FEW:
-        if kind.selector:
-            chosen.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
     chosen.process.ultimate_exiting_timeout = 30.0
     return chosen
 

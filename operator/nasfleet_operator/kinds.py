@@ -41,8 +41,9 @@ BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", POOL_
 PODS = Kind("v1", "Pod", "pods", POOL_LABEL)
 EVENTS = Kind("events.k8s.io/v1", "Event", "events")
 
-FEW = (POOLS, SEARCHES, DEPLOYMENTS, BUDGETS)
-WATCHED = (*FEW, PODS)
+DECLARED = (POOLS, SEARCHES)
+MADE = (DEPLOYMENTS, BUDGETS, PODS)
+WATCHED = (*DECLARED, *MADE)
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in WATCHED}
 
 

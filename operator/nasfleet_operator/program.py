@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from itertools import product
 
 import kopf
 import structlog
@@ -19,10 +20,11 @@ from nasfleet_operator.cluster import KubernetesCluster
 from nasfleet_operator.config import OperatorConfig
 from nasfleet_operator.controller import GrpcController
 from nasfleet_operator.handlers import kopf_settings, watching
+from nasfleet_operator.kinds import MADE
+from nasfleet_operator.made_watch import watch_made
 from nasfleet_operator.metrics import OperatorMetrics
 from nasfleet_operator.operating import Operator
 from nasfleet_operator.pacing import Pace
-from nasfleet_operator.pod_watch import watch_pods
 
 CONTROLLER_THREADS = 8
 
@@ -92,11 +94,12 @@ async def configure(config: OperatorConfig) -> Configuration:
 
 
 async def _work(config: OperatorConfig, operator: Operator, server: ApiServer) -> None:
-    """Make passes and watch the pods until cancelled."""
+    """Make passes, and watch what is made, until cancelled."""
     async with asyncio.TaskGroup() as group:
         group.create_task(operator.run())
-        for namespace in config.namespaces or (None,):
-            group.create_task(watch_pods(server, namespace, operator.cache, operator.queue.add, operator.listed_anew.set))
+        for kind, namespace in product(MADE, config.namespaces or (None,)):
+            cache, add, on_relist = operator.cache, operator.queue.add, operator.listed_anew.set
+            group.create_task(watch_made(server, kind, namespace, cache, add, on_relist))
 
 
 async def _watch(config: OperatorConfig, configuration: Configuration, operator: Operator, stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""The pods' watch against a real API server, also when the way to it is cut and when it has forgotten what came before."""
+"""The watch of what is made against a real API server, also with its way cut and its past forgotten."""
 
 import asyncio
 import json
@@ -13,9 +13,9 @@ from kubernetes.aio.client import ApiClient
 
 from nasfleet_operator.api_server import ApiServer, WatchExpiredError
 from nasfleet_operator.cache import Cache, Key
-from nasfleet_operator.kinds import EVENTS, POOLS
+from nasfleet_operator.kinds import EVENTS, PODS, POOLS
+from nasfleet_operator.made_watch import watch_made
 from nasfleet_operator.pacing import Pace
-from nasfleet_operator.pod_watch import watch_pods
 from nasfleet_operator.program import configure
 from nasfleet_testing import control_plane as control_planes
 from nasfleet_testing.control_plane import ControlPlane
@@ -97,7 +97,7 @@ async def test_pods_are_seen_to_come_and_to_go(control_plane: ControlPlane, name
     make_pod(control_plane, namespace, "first")
     key, told = Key(POOLS, namespace, "gpus"), list[Key]()
     async with api_server(control_plane) as server:
-        watching = asyncio.create_task(watch_pods(server, namespace, cache, told.append, lambda: None))
+        watching = asyncio.create_task(watch_made(server, PODS, namespace, cache, told.append, lambda: None))
         await until(lambda: [pod.name for pod in cache.pods(key)] == ["first"])
         await asyncio.to_thread(make_pod, control_plane, namespace, "second")
         await until(lambda: len(cache.pods(key)) == 2)
@@ -116,7 +116,9 @@ async def test_what_happens_while_the_way_is_cut_is_seen_afterwards(
     listening = await asyncio.start_server(relay, "127.0.0.1", 0)
     host, port = listening.sockets[0].getsockname()
     async with api_server(control_plane, f"{host}:{port}") as server:
-        watching = asyncio.create_task(watch_pods(server, namespace, cache, lambda _: None, lambda: relisted.append(None)))
+        watching = asyncio.create_task(
+            watch_made(server, PODS, namespace, cache, lambda _: None, lambda: relisted.append(None))
+        )
         await until(lambda: len(cache.pods(key)) == 1)
         relay.close()
         await asyncio.to_thread(make_pod, control_plane, namespace, "second")
