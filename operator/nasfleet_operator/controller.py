@@ -48,7 +48,7 @@ class Controller(Protocol):
         """Return one pool and its trainers."""
 
     async def declare_pool(self, pool: DeclarePool) -> None:
-        """Make a pool be as declared."""
+        """Make a pool be as declared; InvalidInputError or ConflictError if the controller refuses."""
 
     async def forget_pool(self, name: PoolName) -> None:
         """Forget what a pool was declared to be; that it is not known is success."""
@@ -89,7 +89,7 @@ class GrpcController:
         return views.get(name, FleetView())
 
     async def declare_pool(self, pool: DeclarePool) -> None:
-        """Make a pool be as declared."""
+        """Make a pool be as declared; InvalidInputError or ConflictError if the controller refuses."""
         await self._run(
             lambda: self._client.ensure_pool(
                 str(pool.name),

@@ -31,6 +31,10 @@ class RefusedError(InvalidInputError):
     """The API server does not take what a pool is made of: tell its owner. The message is the API server's."""
 
 
+class UndeclarableError(InvalidInputError):
+    """The controller does not take a pool as it is declared: tell its owner. The message is the controller's."""
+
+
 class Executor:
     """Carries out plans, one effect after the other; an error leaves the rest to the next plan."""
 
@@ -44,6 +48,7 @@ class Executor:
 
         Raises:
             RefusedError: if the API server refuses an object.
+            UndeclarableError: if the controller refuses a pool.
             NasfleetError: if anything else goes wrong.
         """
         for effect in plan.effects:
@@ -52,7 +57,7 @@ class Executor:
     async def _have(self, effect: Effect) -> None:
         match effect:
             case DeclarePool():
-                await self._controller.declare_pool(effect)
+                await self._declare_pool(effect)
             case ForgetPool():
                 await self._controller.forget_pool(effect.name)
             case DeclareSearch():
@@ -83,6 +88,12 @@ class Executor:
                 self._learn(kind_of_identity(target), await cluster.write_status(target, status))
             case _:
                 assert_never(effect)
+
+    async def _declare_pool(self, effect: DeclarePool) -> None:
+        try:
+            await self._controller.declare_pool(effect)
+        except (InvalidInputError, ConflictError) as error:
+            raise UndeclarableError(str(error)) from error
 
     async def _apply(self, manifest: Raw) -> Raw:
         try:

@@ -31,6 +31,11 @@ class FailureKind(StrEnum):
         "the API server refused what the pool's spec makes",
         "Correct spec.template or the field that is named.",
     )
+    DECLARATION_REFUSED = (
+        "DeclarationRefused",
+        "the controller refused what the pool declares",
+        "Correct the labels or the field that is named; until then the pool stays as it was.",
+    )
     SERVICE_ACCOUNT_MISSING = (
         "ServiceAccountMissing",
         "pods cannot be made without their service account",

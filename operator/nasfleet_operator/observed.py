@@ -154,6 +154,7 @@ class PoolObserved:
         fleet: None if the controller cannot be reached.
         announced: names of the events that are known to be there.
         refusal: the API server's message, if it refused what was applied for this generation within `Settings.retry_seconds`.
+        undeclarable: the controller's message, if it refused this generation with these labels within that time.
     """
 
     pool: PoolResource
@@ -164,6 +165,7 @@ class PoolObserved:
     fleet: FleetView | None = None
     announced: frozenset[str] = frozenset()
     refusal: str | None = None
+    undeclarable: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

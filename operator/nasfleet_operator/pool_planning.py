@@ -46,7 +46,7 @@ def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Sett
     intent = intend(observed, spec, settings, now)
     problems = (*_taken(observed), *_refused(observed), *_present_problems(observed, settings, now))
     # Nobody is told to go as long as nobody can.
-    blocked = bool(_taken(observed)) or observed.refusal is not None
+    blocked = bool(_taken(observed) or _refused(observed))
     shrinks = len(intent.pods) > intent.wanted and not blocked
     effects = (
         *_resize(observed, spec, intent),
@@ -89,7 +89,7 @@ def _resize(observed: PoolObserved, spec: TrainerPoolSpec, intent: PoolIntent) -
 
 def _declare(observed: PoolObserved, intent: PoolIntent, *, shrinks: bool) -> Iterator[Effect]:
     """Tell the controller what differs from what it was told; while the pool shrinks its idle trainers get no trials."""
-    if observed.fleet is None:
+    if observed.fleet is None or observed.undeclarable is not None:
         return
     idle, _ = idle_and_busy(intent.pods, intent.trainers)
     cordoned = frozenset(pod.name for pod in idle if pod.name in intent.trainers) if shrinks else frozenset()
@@ -137,7 +137,8 @@ def _taken(observed: PoolObserved) -> tuple[Problem, ...]:
 
 
 def _refused(observed: PoolObserved) -> tuple[Problem, ...]:
-    return () if observed.refusal is None else (Problem(FailureKind.TEMPLATE_REFUSED, detail=observed.refusal),)
+    found = ((FailureKind.TEMPLATE_REFUSED, observed.refusal), (FailureKind.DECLARATION_REFUSED, observed.undeclarable))
+    return tuple(Problem(kind, detail=message) for kind, message in found if message is not None)
 
 
 def _present_problems(observed: PoolObserved, settings: Settings, now: float) -> Iterator[Problem]:

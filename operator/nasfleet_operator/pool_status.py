@@ -15,7 +15,9 @@ NAMED_PODS = 3
 """Pods that a message names; it counts the others."""
 
 _DETAIL_BYTES = 200
-_BLOCKING = frozenset({FailureKind.INVALID_SPEC, FailureKind.NAME_TAKEN, FailureKind.TEMPLATE_REFUSED})
+_BLOCKING = frozenset(
+    {FailureKind.INVALID_SPEC, FailureKind.NAME_TAKEN, FailureKind.TEMPLATE_REFUSED, FailureKind.DECLARATION_REFUSED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,16 @@
 """One pass over one resource: observe, plan, carry out. It depends on no other pass having run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from nasfleet.errors import NasfleetError
 from nasfleet.names import PoolName
 from nasfleet_operator.cache import Cache, Key
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller
 from nasfleet_operator.deployment import object_name
-from nasfleet_operator.execution import Executor, RefusedError
+from nasfleet_operator.execution import Executor, RefusedError, UndeclarableError
 from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
 from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
 from nasfleet_operator.plan import Announce, DeclarePool, DeclareSearch, ForgetSearch, Plan, WriteStatus
@@ -22,12 +23,14 @@ from nasfleet_operator.settings import Settings
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     generation: int
+    labels: Mapping[str, str]
     message: str
     at: float
 
-    def holds(self, generation: int, now: float, settings: Settings) -> bool:
-        """Return whether it is still to be told of rather than tried again."""
-        return generation == self.generation and now < self.at + settings.retry_seconds
+    def holds(self, pool: PoolResource, now: float, settings: Settings) -> bool:
+        """Return whether it is still to be told of rather than tried again; labels do not make another generation."""
+        of_this = (self.generation, self.labels) == (pool.generation, pool.labels)
+        return of_this and now < self.at + settings.retry_seconds
 
 
 @dataclass(slots=True)
@@ -36,7 +39,12 @@ class _Memory:
 
     uid: str
     announced: dict[str, float] = field(default_factory=dict)
-    refusal: _Refusal | None = None
+    refusals: dict[type[NasfleetError], _Refusal] = field(default_factory=dict)
+
+    def refusal(self, by: type[NasfleetError], pool: PoolResource, now: float, settings: Settings) -> str | None:
+        """Return the message of a refusal that holds."""
+        found = self.refusals.get(by)
+        return found.message if found is not None and found.holds(pool, now, settings) else None
 
 
 class Reconciler:
@@ -75,8 +83,10 @@ class Reconciler:
         memory = self._remember(key, resource.identity.uid)
         try:
             return await self._pass(key, memory, resource)
-        except RefusedError as refused:
-            memory.refusal = _Refusal(resource.generation, str(refused), self._clock())
+        except (RefusedError, UndeclarableError) as refused:
+            if not isinstance(resource, PoolResource):
+                raise
+            memory.refusals[type(refused)] = _Refusal(resource.generation, resource.labels, str(refused), self._clock())
             return await self._pass(key, memory, resource)
 
     async def _pass(self, key: Key, memory: _Memory, resource: PoolResource | SearchResource) -> float | None:
@@ -102,7 +112,6 @@ class Reconciler:
     async def _observe_pool(self, key: Key, memory: _Memory, pool: PoolResource, now: float) -> PoolObserved:
         name = object_name(pool.identity)
         cached, budget = self._cache.deployment(key, name), self._cache.budget(key, name)
-        refusal = memory.refusal
         return PoolObserved(
             pool=pool,
             # What bears the name but not our labels is not watched, and must not be taken over.
@@ -112,7 +121,8 @@ class Reconciler:
             lost=self._cache.lost(key, now),
             fleet=self._polled.fleet(key),
             announced=frozenset(memory.announced),
-            refusal=refusal.message if refusal and refusal.holds(pool.generation, now, self._settings) else None,
+            refusal=memory.refusal(RefusedError, pool, now, self._settings),
+            undeclarable=memory.refusal(UndeclarableError, pool, now, self._settings),
         )
 
     async def _plan_search(self, key: Key, memory: _Memory, search: SearchResource, now: float) -> Plan:

@@ -106,3 +106,17 @@ def test_pods_that_a_taint_drives_away_went_with_their_node(
     control_plane.do("taint", "node", space.pods()[0]["spec"]["nodeName"], "example.org/broken=yes:NoExecute")
     space.eventually_condition("trainerpool", "gpus", "Disrupted", "True", "NodeLost")
     space.eventually_status("trainerpool", "gpus", readyReplicas=2)
+
+
+def test_a_pool_that_the_controller_refuses_says_so_and_is_as_declared_once_it_is_corrected(
+    space: Namespace, fake_nodes: FakeNodes
+) -> None:
+    fake_nodes(1)
+    too_long = {"spec": {"serviceAccountName": "a" * 254}}
+    space.apply(pool("gpus", {f"label-{number}": "" for number in range(1024)}, template=too_long))
+    degraded = space.eventually_condition("trainerpool", "gpus", "Degraded", "True", "DeclarationRefused")
+    assert f"service_account of pool namespaces/{space.name}/pools/gpus has 254 characters" in degraded["message"]
+    eventually(lambda: "DeclarationRefused" in reasons(space, "gpus"), "an event")
+    assert space.get("deployment") == []
+    space.kubectl("patch", "trainerpool/gpus", "--type=merge", "--patch", '{"spec":{"template":null}}')
+    space.eventually_status("trainerpool", "gpus", readyReplicas=1)

@@ -82,6 +82,7 @@ def test_what_is_wrong_is_counted_named_and_explained_the_worst_first() -> None:
     [
         pytest.param({"fleet": None}, "ControllerUnavailable", id="no controller"),
         pytest.param({"refusal": "spec.template.spec: Invalid value"}, "TemplateRefused", id="template refused"),
+        pytest.param({"undeclarable": "1025 labels"}, "DeclarationRefused", id="declaration refused"),
         pytest.param({"budget": {"metadata": {"name": "gpu-trainers"}}}, "NameTaken", id="name taken"),
         pytest.param({"pool": pool(Unreadable("spec.gpus is -1: give 0 to 64"))}, "InvalidSpec", id="spec wrong"),
     ],

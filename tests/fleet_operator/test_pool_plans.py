@@ -226,3 +226,9 @@ def test_a_pool_that_is_no_more_is_forgotten_by_the_controller_if_that_answers_a
     declared = FleetView(pool=PoolView(labels={}, service_account="", wanted_size=1))
     assert plan_absent_pool(name, declared) == Plan((ForgetPool(name),))
     assert plan_absent_pool(name, FleetView()) == plan_absent_pool(name, None) == Plan()
+
+
+def test_a_pool_that_the_controller_refused_stays_as_it_was_and_is_not_declared_again_at_once() -> None:
+    observed = resized(replace(settled_pool(FOUR, 4), undeclarable="1025 labels"), replace(FOUR, replicas=1))
+    assert {"DeclarePool", "SetDeletionCost", "ApplyObject"}.isdisjoint(kinds(plan(observed)))
+    assert plan(observed).again_in == SETTINGS.retry_seconds

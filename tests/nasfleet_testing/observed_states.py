@@ -169,8 +169,8 @@ def pools_observed(draw: st.DrawFn) -> PoolObserved:
     declared = draw(st.one_of(_specs, _specs, _specs, _specs, st.just(Unreadable("spec.gpus is -1: give 0 to 64"))))
     resource = pool(declared)
     states = st.builds(
-        lambda objects, pods, fleet, lost, refusal: PoolObserved(
-            pool=resource, **objects, pods=pods, fleet=fleet, lost=lost, refusal=refusal
+        lambda objects, pods, fleet, lost, refusal, undeclarable: PoolObserved(
+            pool=resource, **objects, pods=pods, fleet=fleet, lost=lost, refusal=refusal, undeclarable=undeclarable
         ),
         _objects(resource),
         _pods(),
@@ -186,6 +186,7 @@ def pools_observed(draw: st.DrawFn) -> PoolObserved:
             max_size=2,
         ).map(tuple),
         st.sampled_from((None, None, None, "spec.template is wrong")),
+        st.sampled_from((None, None, None, "1025 labels")),
     )
     state = draw(states)
     if draw(st.booleans()):

@@ -9,7 +9,7 @@ from nasfleet.v1 import fleet_pb2
 from nasfleet_controller.records import PoolDeclared
 
 MOST_TRAINERS = 10_000
-MOST_LABELS = 64
+MOST_LABELS = 1024
 LONGEST_LABEL_KEY = 317  # in Kubernetes: a domain of 253 characters, a slash, a name of 63
 LONGEST_LABEL_VALUE = 63
 LONGEST_NAME = 253

@@ -687,7 +687,7 @@ class EnsurePoolRequest(_message.Message):
     """Trainers that it is to have; at most 10,000."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels that a search's trainerPoolSelector is matched with, instead of those that its trainers say; at most 64."""
+        """Labels that a search's trainerPoolSelector is matched with, instead of those that its trainers say; at most 1,024."""
 
     @_builtins.property
     def cordoned_trainers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
