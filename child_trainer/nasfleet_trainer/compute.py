@@ -34,7 +34,10 @@ def choose_compute(device: str, precision: Precision) -> Compute:
     """
     chosen = torch.device(device)
     if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise TrainerUnableError(f"this trainer was told to use {device}, but torch finds no GPU: start it with --device cpu")
+        raise TrainerUnableError(
+            f"this trainer was told to use {device}, but torch finds no GPU: install the driver and the device plugin, "
+            "or start it with --device cpu (NASFLEET_DEVICE)"
+        )
     return Compute(chosen, _computes_in_bfloat16(chosen, precision))
 
 

@@ -20,20 +20,28 @@ class Device:
 
 
 CPU = Device("cpu", "cpu", None)
+UNSEEN_GPU = Device("cuda", "cuda", None)
 
 
 def find_device(wanted: str) -> Device:
     """Return the device for "auto", "cpu" or "cuda"; "auto" takes a GPU if there is one.
 
-    Raises:
-        InvalidInputError: if a GPU is wanted and there is none.
+    A GPU that is wanted and that the driver's tool does not see may be one of another make. If torch sees none either, each
+    search that needs it is told so.
     """
     if wanted == "cpu":
         return CPU
-    device = _first_gpu()
-    if device is None and wanted == "cuda":
+    return _first_gpu() or (UNSEEN_GPU if wanted == "cuda" else CPU)
+
+
+def require_gpu() -> None:
+    """Look for a GPU on behalf of somebody who waits for the answer.
+
+    Raises:
+        InvalidInputError: if there is none.
+    """
+    if _first_gpu() is None:
         raise InvalidInputError("--device is cuda, but nvidia-smi finds no GPU; install the driver, or give --device cpu")
-    return device or CPU
 
 
 def _first_gpu() -> Device | None:

@@ -14,7 +14,7 @@ from nasfleet.parent import when_parent_is_gone
 from nasfleet.v1.fleet_pb2 import Hello
 from nasfleet_trainer.agent import Agent
 from nasfleet_trainer.config import Config
-from nasfleet_trainer.device import Device, find_device
+from nasfleet_trainer.device import UNSEEN_GPU, Device, find_device
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.probes import Probes
 from nasfleet_trainer.searches import Place, Searches
@@ -38,9 +38,11 @@ async def host(config: Config) -> None:
 
     Raises:
         RefusedError: if the controller will not have them.
-        InvalidInputError: if the device or the port for metrics is not to be had.
+        InvalidInputError: if the port for metrics is not to be had.
     """
     device = find_device(config.device)
+    if device is UNSEEN_GPU:
+        log.warning("no_gpu_seen", device=config.device)
     metrics = Metrics(REGISTRY)
     async with grpc.aio.insecure_channel(config.controller, options=CHANNEL_OPTIONS) as channel:
         agents = _agents(config, device, channel, metrics)

@@ -30,8 +30,8 @@ def check_trainable(spec: SearchSpec, data_dir: Path | None, device: str, artifa
 
 def _check_gpu() -> None:
     with needing("trainer"):
-        from nasfleet_trainer.device import find_device
-    find_device("cuda")
+        from nasfleet_trainer.device import require_gpu
+    require_gpu()
 
 
 def _check_images(

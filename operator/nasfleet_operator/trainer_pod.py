@@ -74,6 +74,8 @@ def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> l
         "NASFLEET_METRICS_PORT": str(METRICS_PORT),
         "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod's own; caches go there
     }
+    if spec.gpus:
+        told["NASFLEET_DEVICE"] = "cuda"  # so that a missing driver is told of, not trained around on the processor
     if spec.data_claim is not None:
         told["NASFLEET_DATA_DIR"] = "/data"
     if spec.artifacts_claim is not None:

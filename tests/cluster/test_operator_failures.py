@@ -7,7 +7,7 @@ import pytest
 
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.fake_nodes import FakeNodes
-from nasfleet_testing.operators import Namespace, operator, pool
+from nasfleet_testing.operators import Namespace, operator, pool, search
 from nasfleet_testing.processes import eventually
 from nasfleet_testing.programs import controller
 from nasfleet_testing.stand_in_kubelet import StandInKubelet, stand_in_kubelet
@@ -120,3 +120,14 @@ def test_a_pool_that_the_controller_refuses_says_so_and_is_as_declared_once_it_i
     assert space.get("deployment") == []
     space.kubectl("patch", "trainerpool/gpus", "--type=merge", "--patch", '{"spec":{"template":null}}')
     space.eventually_status("trainerpool", "gpus", readyReplicas=1)
+
+
+def test_a_search_is_told_that_the_trainers_of_its_pool_have_no_gpu(space: Namespace, node: StandInKubelet) -> None:
+    env = [{"name": "CUDA_VISIBLE_DEVICES", "value": ""}]  # hides what this machine may have
+    space.apply(pool("gpus", template={"spec": {"containers": [{"name": "trainer", "env": env}]}}))
+    space.apply(search("digits", task={"imageClassification": {"dataset": "digits", "epochs": 1}}))
+    ready = space.eventually_condition("architecturesearch", "digits", "Ready", "False", "WaitingForTrainers")
+    told = "this trainer was told to use cuda, but torch finds no GPU: install the driver"
+    eventually(lambda: told in space.condition("architecturesearch", "digits", "Ready")["message"], f"{told}: {ready}")
+    status = space.get("architecturesearch", "digits")["status"]
+    assert status["trials"]["succeeded"] == status["trials"]["failed"] == 0

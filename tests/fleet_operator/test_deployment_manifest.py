@@ -109,12 +109,17 @@ def test_a_template_changes_anything_one_variable_too() -> None:
             ],
         },
     }
-    spec = TrainerPoolSpec(gpus=0, template=over)
+    spec = TrainerPoolSpec(template=over)
     told = environment_of(spec)
     assert told["NASFLEET_DEVICE"] == "cpu"
     assert told["NASFLEET_SLOTS"] == "1"
     assert pod_of(spec)["schedulerName"] == "volcano"
     assert template_of(spec)["metadata"]["annotations"] == {"note": "mine"}  # type: ignore[index]
+
+
+def test_trainers_with_gpus_are_told_to_train_on_nothing_else() -> None:
+    assert environment_of(TrainerPoolSpec())["NASFLEET_DEVICE"] == "cuda"
+    assert "NASFLEET_DEVICE" not in environment_of(TrainerPoolSpec(gpus=0))
 
 
 def test_labels_of_the_pool_are_no_part_of_its_pods_so_that_relabelling_restarts_nothing() -> None:

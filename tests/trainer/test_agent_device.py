@@ -3,7 +3,7 @@
 import pytest
 
 from nasfleet.errors import InvalidInputError
-from nasfleet_trainer.device import CPU, Device, find_device, read_query
+from nasfleet_trainer.device import CPU, Device, find_device, read_query, require_gpu
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,11 @@ def test_the_first_gpu_is_read_from_the_drivers_answer(output: str, device: Devi
     assert read_query(output) == device
 
 
-def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_tried_all_the_same_but_refused_to_who_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "")
     assert find_device("auto") == find_device("cpu") == CPU
     with pytest.raises(InvalidInputError, match="--device is cuda, but nvidia-smi finds no GPU"):
-        find_device("cuda")
+        require_gpu()
+    assert find_device("cuda").kind == "cuda"

@@ -130,7 +130,7 @@ def test_precision_is_the_devices_unless_the_search_says_it() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_gpu_that_is_not_there_is_the_trainers_fault() -> None:
-    with pytest.raises(TrainerUnableError, match="told to use cuda, but torch finds no GPU: start it with --device cpu"):
+    with pytest.raises(TrainerUnableError, match="told to use cuda, but torch finds no GPU: install the driver"):
         choose_compute("cuda", Precision.AUTO)
 
 

@@ -84,7 +84,13 @@ class TrainerPoolSpec(Block):
         max_length=1024,
     )
     slots: int = parameter("Trials that a trainer runs at once.", default=1, minimum=1, maximum=256, unit="trials")
-    gpus: int = parameter("GPUs of a trainer; 0 for a pool without.", default=1, minimum=0, maximum=64, unit="GPUs")
+    gpus: int = parameter(
+        "GPUs of a trainer, which then trains on nothing else (NASFLEET_DEVICE=cuda); 0 for a pool without.",
+        default=1,
+        minimum=0,
+        maximum=64,
+        unit="GPUs",
+    )
     gpu_resource: str = parameter(
         "Resource that the GPUs are requested as; its taint is tolerated.",
         default="nvidia.com/gpu",
