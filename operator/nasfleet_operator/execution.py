@@ -1,5 +1,8 @@
 """A plan carried out: each effect in its order, what the API server answers put into the cache at once."""
 
+import asyncio
+from collections.abc import Iterable
+from itertools import groupby
 from typing import assert_never
 
 import structlog
@@ -24,6 +27,9 @@ from nasfleet_operator.plan import (
     WriteStatus,
 )
 
+COSTS_AT_ONCE = 32
+"""Of one plan; more would keep the calls of other passes waiting behind them."""
+
 log = structlog.get_logger()
 
 
@@ -36,7 +42,7 @@ class UndeclarableError(InvalidInputError):
 
 
 class Executor:
-    """Carries out plans, one effect after the other; an error leaves the rest to the next plan."""
+    """Carries out plans, one effect after the other but for costs, which go out together; an error leaves the rest undone."""
 
     def __init__(self, cluster: Cluster, controller: Controller, cache: Cache) -> None:
         self._cluster = cluster
@@ -51,8 +57,26 @@ class Executor:
             UndeclarableError: if the controller refuses a pool.
             NasfleetError: if anything else goes wrong.
         """
-        for effect in plan.effects:
-            await self._have(effect)
+        for is_cost, effects in groupby(plan.effects, lambda effect: isinstance(effect, SetDeletionCost)):
+            if is_cost:
+                await self._have_together(effects)
+                continue
+            for effect in effects:
+                await self._have(effect)
+
+    async def _have_together(self, effects: Iterable[Effect]) -> None:
+        limit = asyncio.Semaphore(COSTS_AT_ONCE)
+
+        async def have(effect: Effect) -> None:
+            async with limit:
+                await self._have(effect)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for effect in effects:
+                    group.create_task(have(effect))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
 
     async def _have(self, effect: Effect) -> None:
         match effect:
