@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from nasfleet.catalogue import InvalidParametersError, SearchSpec
 from nasfleet.client import Client
 from nasfleet.codec import spec_from_proto
 from nasfleet.errors import ConflictError, InvalidInputError, NotFoundError
@@ -16,22 +17,33 @@ from nasfleet_operator.views import (
     BestTrial,
     FleetView,
     PoolView,
+    SearchSeen,
     SearchState,
     SearchView,
     TrainerState,
     TrainerView,
     TrialCounts,
+    UnreadableSearch,
 )
 
 ALL_SEARCHES = "namespaces/-"
 T = TypeVar("T")
+
+_SEARCH_STATES: Mapping[int, SearchState] = {
+    search_pb2.SearchState.Value(f"SEARCH_STATE_{state.name}"): state for state in SearchState
+}
+_TRAINER_STATES: Mapping[int, TrainerState] = {
+    fleet_pb2.TrainerState.Value(f"TRAINER_STATE_{state.name}"): state
+    for state in TrainerState
+    if state is not TrainerState.UNKNOWN
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ControllerView:
     """All that the controller says of searches and pools at one moment, by their names."""
 
-    searches: Mapping[SearchName, SearchView] = field(default_factory=dict)
+    searches: Mapping[SearchName, SearchSeen] = field(default_factory=dict)
     fleets: Mapping[PoolName, FleetView] = field(default_factory=dict)
 
 
@@ -41,7 +53,7 @@ class Controller(Protocol):
     async def look(self) -> ControllerView:
         """Return everything."""
 
-    async def search(self, name: SearchName) -> SearchView | None:
+    async def search(self, name: SearchName) -> SearchSeen | None:
         """Return one search; None if there is none of that name."""
 
     async def fleet(self, name: PoolName) -> FleetView:
@@ -74,18 +86,18 @@ class GrpcController:
         """Return everything."""
         fleet = await self._run(self._client.get_fleet)
         searches = await self._run(lambda: list(self._client.list_searches(ALL_SEARCHES)))
-        return ControllerView({SearchName.parse(one.name): _search_view(one) for one in searches}, _fleet_views(fleet))
+        return ControllerView({SearchName.parse(one.name): search_seen(one) for one in searches}, fleet_views(fleet))
 
-    async def search(self, name: SearchName) -> SearchView | None:
+    async def search(self, name: SearchName) -> SearchSeen | None:
         """Return one search; None if there is none of that name."""
         try:
-            return _search_view(await self._run(lambda: self._client.get_search(str(name))))
+            return search_seen(await self._run(lambda: self._client.get_search(str(name))))
         except NotFoundError:
             return None
 
     async def fleet(self, name: PoolName) -> FleetView:
         """Return one pool and its trainers."""
-        views = _fleet_views(await self._run(lambda: self._client.get_fleet(str(name))))
+        views = fleet_views(await self._run(lambda: self._client.get_fleet(str(name))))
         return views.get(name, FleetView())
 
     async def declare_pool(self, pool: DeclarePool) -> None:
@@ -125,12 +137,24 @@ class GrpcController:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-def _search_view(search: search_pb2.Search) -> SearchView:
+def search_seen(search: search_pb2.Search) -> SearchSeen:
+    """Return a search; one that cannot be read is a value too, so that it keeps nobody from seeing the others."""
+    try:
+        spec = spec_from_proto(search.spec)
+    except InvalidParametersError as error:
+        return UnreadableSearch(search.uid, str(error))
+    state = _SEARCH_STATES.get(search.state)
+    if state is None:
+        return UnreadableSearch(search.uid, f"its state is number {search.state}")
+    return _search_view(search, spec, state)
+
+
+def _search_view(search: search_pb2.Search, spec: SearchSpec, state: SearchState) -> SearchView:
     counts, best = search.counts, search.best_trial
     return SearchView(
         uid=search.uid,
-        spec=spec_from_proto(search.spec),
-        state=SearchState[search_pb2.SearchState.Name(search.state).removeprefix("SEARCH_STATE_")],
+        spec=spec,
+        state=state,
         message=search.message,
         counts=TrialCounts(
             queued=counts.queued,
@@ -150,7 +174,7 @@ def _search_view(search: search_pb2.Search) -> SearchView:
     )
 
 
-def _fleet_views(fleet: fleet_pb2.GetFleetResponse) -> dict[PoolName, FleetView]:
+def fleet_views(fleet: fleet_pb2.GetFleetResponse) -> dict[PoolName, FleetView]:
     """Return the fleet by pools; trainers without one, or whose pool's name is none of Kubernetes', are nobody's here."""
     trainers: dict[str, list[TrainerView]] = {}
     for trainer in fleet.trainers:
@@ -169,7 +193,7 @@ def _fleet_views(fleet: fleet_pb2.GetFleetResponse) -> dict[PoolName, FleetView]
 def _trainer_view(trainer: fleet_pb2.Trainer) -> TrainerView:
     return TrainerView(
         name=trainer.trainer,
-        state=TrainerState[fleet_pb2.TrainerState.Name(trainer.state).removeprefix("TRAINER_STATE_")],
+        state=_TRAINER_STATES.get(trainer.state, TrainerState.UNKNOWN),
         leases=len(trainer.trials),
         idle_seconds=trainer.idle_seconds if trainer.HasField("idle_seconds") else None,
     )

@@ -85,12 +85,17 @@ def read_condition(raw: Mapping[str, Any]) -> Condition:
     """Return one entry of a status' conditions."""
     return Condition(
         type=raw["type"],
-        status=Truth(raw["status"]),
+        status=_truth(raw["status"]),
         reason=raw["reason"],
         message=raw["message"],
         observed_generation=raw.get("observedGeneration", 0),
         changed_at=read_time(raw["lastTransitionTime"]),
     )
+
+
+def _truth(text: str) -> Truth:
+    # Whoever writes a condition, of a pod above all, may write what is none of the three.
+    return Truth(text) if text in set(Truth) else Truth.UNKNOWN
 
 
 def _resource(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def _deletion_cost(about: Mapping[str, Any]) -> int:
 def _pod_condition(raw: Mapping[str, Any]) -> PodCondition:
     changed = raw.get("lastTransitionTime")
     return PodCondition(
-        status=Truth(raw["status"]),
+        status=_truth(raw["status"]),
         reason=raw.get("reason") or "",
         message=raw.get("message") or "",
         changed_at=0.0 if changed is None else read_time(changed),

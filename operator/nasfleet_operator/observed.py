@@ -8,7 +8,7 @@ from typing import Any
 from nasfleet.catalogue import SearchSpec, TrainerPoolSpec
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.plan import Identity
-from nasfleet_operator.views import FleetView, SearchView
+from nasfleet_operator.views import FleetView, SearchSeen
 
 
 class Truth(StrEnum):
@@ -180,7 +180,7 @@ class SearchObserved:
     """
 
     search: SearchResource
-    at_controller: SearchView | None = None
+    at_controller: SearchSeen | None = None
     reachable: bool = True
     refusal: str | None = None
     announced: frozenset[str] = frozenset()

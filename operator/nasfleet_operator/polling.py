@@ -11,7 +11,7 @@ from nasfleet.names import PoolName, SearchName
 from nasfleet_operator.cache import Key
 from nasfleet_operator.controller import Controller, ControllerView
 from nasfleet_operator.kinds import POOLS, SEARCHES
-from nasfleet_operator.views import FleetView, SearchView
+from nasfleet_operator.views import FleetView, SearchSeen
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ class Polled:
         self._controller = controller
         self._namespaces = namespaces
         self._answered = True
-        self._seen_meanwhile: dict[Key, FleetView | SearchView | None] = {}
+        self._seen_meanwhile: dict[Key, FleetView | SearchSeen | None] = {}
         self.view: ControllerView | None = None
 
     async def look(self) -> frozenset[Key] | None:
@@ -34,7 +34,7 @@ class Polled:
         try:
             self.view = _within(await self._controller.look(), self._namespaces)
             self._answered = True
-        except NasfleetError as error:  # a controller that answers what nobody can read is as good as none
+        except NasfleetError as error:
             if self._answered:
                 log.warning("controller_unavailable", error=str(error))
             self.view, self._answered = None, False
@@ -44,7 +44,7 @@ class Polled:
             self.view = _with(self.view, key, found)
         return frozenset(_changed(before, self.view))
 
-    def search(self, key: Key) -> SearchView | None:
+    def search(self, key: Key) -> SearchSeen | None:
         """Return a search as it was seen last."""
         return None if self.view is None else self.view.searches.get(SearchName(key.namespace, key.name))
 
@@ -61,7 +61,7 @@ class Polled:
         """Look at one search or pool anew, since something was just declared about it or depends on it."""
         if self.view is None:
             return
-        found: FleetView | SearchView | None
+        found: FleetView | SearchSeen | None
         if key.kind is POOLS:
             found = await self._controller.fleet(PoolName(key.namespace, key.name))
         else:
@@ -90,7 +90,7 @@ def _within(view: ControllerView, namespaces: Collection[str]) -> ControllerView
     )
 
 
-def _with(view: ControllerView, key: Key, found: FleetView | SearchView | None) -> ControllerView:
+def _with(view: ControllerView, key: Key, found: FleetView | SearchSeen | None) -> ControllerView:
     """Return a view in which one pool or search is as it was found."""
     if isinstance(found, FleetView):
         return replace(view, fleets={**view.fleets, PoolName(key.namespace, key.name): found})

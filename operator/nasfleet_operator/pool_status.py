@@ -84,7 +84,7 @@ def _ready(sight: PoolSight, blocked: FailureKind | None) -> Verdict:
 
 def _progressing(sight: PoolSight, blocked: FailureKind | None) -> Verdict:
     rollout, wanted = sight.rollout, sight.wanted
-    message = f"{rollout.total} pods are there, {wanted} are wanted, {rollout.updated} are as the spec says now"
+    message = f"pods: {rollout.total} there, {wanted} wanted, {rollout.updated} as the spec says now"
     if blocked is not None:
         return Verdict("Progressing", Truth.FALSE, blocked, "nothing is changed until this is corrected")
     if rollout.total > wanted:

@@ -24,7 +24,7 @@ from nasfleet_operator.search_status import (
     worth_telling,
 )
 from nasfleet_operator.settings import Settings
-from nasfleet_operator.views import SearchState, SearchView
+from nasfleet_operator.views import SearchSeen, SearchState, SearchView, UnreadableSearch
 
 _ENDED = frozenset({SearchState.COMPLETED, SearchState.CANCELLED})
 
@@ -50,6 +50,8 @@ def _plan_declared(observed: SearchObserved, spec: SearchSpec, settings: Setting
     search, there, ours = observed.search, observed.at_controller, _ours(observed)
     if not observed.reachable:
         return _plan_unreachable(observed, settings, now)
+    if isinstance(there, UnreadableSearch) and _is_ours(search, there):
+        return _told(observed, (), SearchSight(State.CONTROLLER_UNAVAILABLE, _unreadable(there), None), settings, now)
     if there is not None and ours is None:
         message = (
             f"the controller has another search of this name (uid {there.uid}): delete that with "
@@ -83,7 +85,7 @@ def _plan_deletion(observed: SearchObserved, deleted_at: float, settings: Settin
         return Plan()
     release = SetFinalizer(search.identity, present=False)
     if observed.reachable:
-        forget = () if _ours(observed) is None else (ForgetSearch(search_name(search)),)
+        forget = (ForgetSearch(search_name(search)),) if _is_ours(search, observed.at_controller) else ()
         return Plan((*forget, release))
     patience = deleted_at + settings.forget_after_seconds - now
     if patience <= 0:
@@ -105,9 +107,17 @@ def _left_behind(search: SearchResource) -> Announce:
 
 
 def _ours(observed: SearchObserved) -> SearchView | None:
-    """Return the controller's search if it is this one, not just one of its name."""
+    """Return the controller's search if it is this one, not just one of its name, and can be read."""
     there = observed.at_controller if observed.reachable else None
-    return there if there is not None and there.uid == observed.search.identity.uid else None
+    return there if isinstance(there, SearchView) and _is_ours(observed.search, there) else None
+
+
+def _is_ours(search: SearchResource, there: SearchSeen | None) -> bool:
+    return there is not None and there.uid == search.identity.uid
+
+
+def _unreadable(there: UnreadableSearch) -> str:
+    return f"the controller says of this search what this operator cannot read ({there.message}): upgrade the operator"
 
 
 def _declarable(view: SearchView, spec: SearchSpec) -> SearchSpec:

@@ -35,6 +35,12 @@ _AT_CONTROLLER: Mapping[SearchState, State] = {
     SearchState.COMPLETED: State.COMPLETED,
     SearchState.CANCELLED: State.CANCELLED,
 }
+_SAID: Mapping[State, str] = {
+    State.RUNNING: "trials are proposed, and trained by the pools that the search selects",
+    State.SUSPENDED: "spec.suspend is true: nothing is proposed or trained until it is false",
+    State.COMPLETED: "its budget is used up",
+    State.CANCELLED: "it was cancelled before its budget was used up; its results stay",
+}
 _WRONG = frozenset({State.INVALID_SPEC, State.REFUSED, State.NAME_TAKEN})
 _WARNINGS = _WRONG | {State.CONTROLLER_UNAVAILABLE}
 
@@ -58,15 +64,16 @@ def state_of(view: SearchView) -> tuple[State, str]:
         why = view.message or "no trainer that this search may use is free; compare trainerPoolSelector with the pools' labels"
         return State.WAITING_FOR_TRAINERS, f"{counts.queued} trials wait: {why}"
     if state is State.SUSPENDED and not view.spec.suspend:
-        return state, f"{view.message}; nasfleet resume goes on"
-    return state, view.message
+        return state, f"{view.message or 'suspended'}; nasfleet resume goes on"
+    says_why = state in {State.RUNNING, State.COMPLETED}
+    return state, (says_why and view.message) or _SAID[state]
 
 
 def search_verdicts(sight: SearchSight, before: tuple[Condition, ...]) -> tuple[Verdict, ...]:
     """Return the conditions of a search; what cannot be known without the controller stays as it was."""
     ready = Verdict("Ready", _readiness(sight.state), sight.state, sight.message)
     if sight.view is not None:
-        return ready, *_of_view(_AT_CONTROLLER[sight.view.state], sight.view.message)
+        return ready, *_of_view(_AT_CONTROLLER[sight.view.state], state_of(sight.view)[1])
     if sight.state in _WRONG:
         return ready, *_of_view(sight.state, sight.message)
     kept = {was.type: Verdict(was.type, was.status, was.reason, was.message) for was in before}

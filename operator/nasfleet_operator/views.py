@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TypeAlias
 
 from nasfleet.catalogue import SearchSpec
 
 
 class TrainerState(Enum):
-    """What a trainer does; the names are those of `nasfleet.v1.TrainerState`."""
+    """What a trainer does; the names are those of `nasfleet.v1.TrainerState`, but UNKNOWN is what only a newer one knows."""
 
+    UNKNOWN = auto()
     IDLE = auto()
     BUSY = auto()
     DRAINING = auto()
@@ -97,3 +99,15 @@ class SearchView:
     trials_per_second: float = 0.0
     created_at: float
     ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableSearch:
+    """A search that a newer controller tells of in a way that is unknown here; the message says in which."""
+
+    uid: str
+    message: str
+
+
+SearchSeen: TypeAlias = SearchView | UnreadableSearch
+"""What a controller may have under the name of a search."""

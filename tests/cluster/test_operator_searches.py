@@ -1,5 +1,6 @@
 """Searches on a real control plane and a real controller, under the operator's own role."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,8 +72,11 @@ def test_a_search_runs_to_its_end_and_its_status_tells_how_it_went(
         best.canonical_hash,
     )
     assert status["startTime"] <= status["completionTime"]
-    reasons = {event["reason"] for event in space.get("events") if event["involvedObject"]["name"] == "digits"}
-    assert "Completed" in reasons
+    events = {event["reason"]: event for event in space.get("events") if event["involvedObject"]["name"] == "digits"}
+    assert events["Completed"]["message"] == "all 30 trials are settled"
+    assert all(event["message"] for event in events.values())
+    described = space.kubectl("describe", KIND, "digits")
+    assert re.search(r"Normal +Completed +\S+ +nasfleet\S* +all 30 trials are settled", described), described
 
 
 @pytest.mark.usefixtures("running")

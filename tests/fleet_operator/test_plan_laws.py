@@ -102,6 +102,15 @@ def test_the_status_is_written_once_after_what_it_tells_of_and_people_are_told_l
 
 
 @many
+@given(st.one_of(pools_observed().map(pool_plan), searches_observed().map(search_plan)))
+def test_whatever_is_told_is_a_sentence(plan: Plan) -> None:
+    told = [effect.message for effect in plan.effects if isinstance(effect, Announce)]
+    for status in (effect.status for effect in plan.effects if isinstance(effect, WriteStatus)):
+        told += [entry["message"] for entry in status["conditions"] if entry["status"] == "True"]
+    assert all(len(message.split()) >= 3 for message in told), told
+
+
+@many
 @given(shrinking_pools())
 def test_no_busy_pod_is_cheaper_than_an_idle_one_when_a_pool_shrinks(observed: PoolObserved) -> None:
     after = carry_out_on_pool(pool_plan(observed).effects, observed)
