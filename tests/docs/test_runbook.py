@@ -1,3 +1,5 @@
+"""The runbook has a section for each reason that people are shown, with the advice that conditions and events give."""
+
 from collections.abc import Iterator
 
 import pytest
