@@ -1,6 +1,6 @@
 """What the operator adds to a bare Deployment, and how soon it gets round to two hundred searches: on a real API server.
 
-    python benchmarks/kubernetes_operator.py               # both parts: about fifteen minutes
+    python benchmarks/kubernetes_operator.py               # all parts: about twenty minutes
     python benchmarks/kubernetes_operator.py scale         # or one of them
 
 It needs Go, or KUBEBUILDER_ASSETS, for the programs of Kubernetes (tests/cluster/programs.py). Nodes and pods are kwok's: they
@@ -27,7 +27,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from prometheus_client.parser import text_string_to_metric_families
-from running import controller, machine
+from running import Controller, controller, machine
+from waiting_trainers import waiting_trainers
 
 from cluster.programs import PROGRAMS, have
 from nasfleet_testing.control_plane import ControlPlane, control_plane
@@ -37,6 +38,9 @@ from nasfleet_testing.operators import API_VERSION, RunningOperator, operator
 REPEATS = 5
 NODES = 200
 STEPS = (1000, 100, 0)
+HALF = STEPS[0] // 2
+SETTLE_SECONDS = 5.0  # by then the operator has asked the controller who is busy
+TIMEOUT_SECONDS = 300.0
 SEARCHES, POOLS = 200, 20
 MANIFESTS = Path(__file__).parents[1] / "operator" / "manifests" / "crds"
 NAMESPACE = "benchmark"
@@ -48,6 +52,7 @@ class Cluster:
     """A control plane with an operator, and what is asked of both."""
 
     plane: ControlPlane
+    controller: Controller
     operator: RunningOperator
     make_nodes: FakeNodes
 
@@ -68,6 +73,14 @@ class Cluster:
         with urllib.request.urlopen(request, timeout=60, context=trusted) as answer:
             return json.load(answer)
 
+    def pod_names(self) -> frozenset[str]:
+        """Return the names of the pods that are there."""
+        return frozenset(one["metadata"]["name"] for one in self._get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"])
+
+    def busy(self) -> frozenset[str]:
+        """Return the names of the trainers that are at work."""
+        return frozenset(one.trainer for one in self.controller.client.get_fleet().trainers if one.trials)
+
     def truly_told(self) -> frozenset[str]:
         """Return the names of the searches and pools whose status is that of what is declared now."""
         found = [
@@ -79,12 +92,12 @@ class Cluster:
         return frozenset(one["metadata"]["name"] for one in told)
 
     def metrics(self) -> Mapping[str, float]:
-        """Return the operator's metrics: sums over all labels but kind and le."""
+        """Return the operator's metrics: sums over all outcomes."""
         with urllib.request.urlopen(f"http://{self.operator.metrics}/metrics", timeout=10) as page:
             families = list(text_string_to_metric_families(page.read().decode()))
         sums: dict[str, float] = {}
         for sample in (sample for family in families for sample in family.samples):
-            kept = ",".join(f"{key}={value}" for key, value in sorted(sample.labels.items()) if key in {"kind", "le"})
+            kept = ",".join(f"{key}={value}" for key, value in sorted(sample.labels.items()) if key != "outcome")
             name = f"{sample.name}{{{kept}}}"
             sums[name] = sums.get(name, 0.0) + sample.value
         return sums
@@ -105,13 +118,15 @@ def cluster() -> Iterator[Cluster]:
             operator(plane, plane.kubeconfig, served.address, log) as running,
             faking_nodes(plane) as nodes,
         ):
-            yield Cluster(plane, running, nodes)
+            yield Cluster(plane, served, running, nodes)
 
 
 def timed(wanted: Callable[[], bool], every: float = 0.1) -> float:
-    """Return the seconds until something holds."""
+    """Return the seconds until something holds; that it never does is an error."""
     began = time.monotonic()
     while not wanted():
+        if time.monotonic() - began > TIMEOUT_SECONDS:
+            raise TimeoutError(f"waited {TIMEOUT_SECONDS:.0f} s in vain")
         time.sleep(every)
     return time.monotonic() - began
 
@@ -122,13 +137,14 @@ def pool(name: str, **spec: Any) -> str:
     return json.dumps({"apiVersion": API_VERSION, "kind": "TrainerPool", "metadata": metadata, "spec": spec})
 
 
-def search(name: str) -> str:
-    """Return the document of a search that waits for trainers."""
+def search(name: str, **changes: Any) -> str:
+    """Return the document of a search that trains nothing."""
     spec = {
         "searchSpace": {"convChain": {"layers": 3}},
         "strategy": {"random": {}},
         "task": {"synthetic": {}},
         "budget": {"trials": 1000},
+        **changes,
     }
     metadata = {"name": name, "namespace": NAMESPACE}
     return json.dumps({"apiVersion": API_VERSION, "kind": "ArchitectureSearch", "metadata": metadata, "spec": spec})
@@ -160,13 +176,20 @@ def scale() -> Iterator[Figures]:
 
 def _scaled(here: Cluster, name: str) -> Figures:
     """Take the pool or the bare Deployment through the sizes; return the seconds of each, and what the operator did."""
-    what, title = ("deployment/bare", "bare Deployment") if name == "bare" else ("trainerpool/gpu", "pool")
+    title = "bare Deployment" if name == "bare" else "pool"
     before, figures, came_from = here.metrics(), Figures(), 0
     for step in STEPS:
-        here.plane.do("scale", what, f"--replicas={step}", "--namespace", NAMESPACE)
-        figures[f"{title}, {came_from} to {step}: s"] = timed(partial(_is, here, name, step))
+        figures[f"{title}, {came_from} to {step}: s"] = _scale(here, name, step)
         came_from = step
     return figures if name == "bare" else figures | _work(before, here)
+
+
+def _scale(here: Cluster, name: str, size: int) -> float:
+    """Scale the pool, or the bare Deployment, as a user does; return the seconds until there are so many pods, all ready."""
+    here.plane.do(
+        "scale", "deployment/bare" if name == "bare" else "trainerpool/gpu", f"--replicas={size}", "--namespace", NAMESPACE
+    )
+    return timed(partial(_is, here, name, size))
 
 
 def _is(here: Cluster, name: str, wanted: int) -> bool:
@@ -177,18 +200,49 @@ def _work(before: Mapping[str, float], here: Cluster) -> Figures:
     """Return what the operator did since."""
     after = here.metrics()
 
-    def grown(name: str) -> float:
-        return sum(value - before.get(key, 0.0) for key, value in after.items() if key.startswith(name))
+    def grown(name: str, labels: str = "") -> float:
+        return sum(value - before.get(key, 0.0) for key, value in after.items() if key.startswith(name) and labels in key)
 
     passes = grown("nasfleet_operator_reconcile_seconds_count")
-    calls = grown("nasfleet_operator_api_calls_total")
+    costs = grown("nasfleet_operator_api_calls_total", "resource=pods,verb=patch")
+    calls = grown("nasfleet_operator_api_calls_total") - costs
     return {
         "passes": passes,
-        "API calls, deletion costs included": calls,
+        "deletion costs": costs,
+        "API calls besides": calls,
         "API calls per pass": calls / passes,
         "operator's processor time: s": after["process_cpu_seconds_total{}"] - before["process_cpu_seconds_total{}"],
         "operator's memory, MB": after["process_resident_memory_bytes{}"] / 1e6,
     }
+
+
+def spare() -> Iterator[Figures]:
+    """Halve a pool of which half is at work, and a bare Deployment of the same pods; yield each round."""
+    with cluster() as here:
+        here.make_nodes(NODES, gpus=8)
+        here.plane.do("apply", "--filename=-", stdin=pool("gpu", replicas=0))
+        timed(lambda: here.plane.kubectl("get", "deployment", "gpu-trainers", "--namespace", NAMESPACE).returncode == 0)
+        here.plane.do("apply", "--filename=-", stdin=bare_deployment(here.plane))
+        while True:
+            _scale(here, "bare", STEPS[0])
+            figures = {"bare Deployment, halved: s": _scale(here, "bare", HALF)}
+            _scale(here, "bare", 0)
+            _scale(here, "gpu-trainers", STEPS[0])
+            with waiting_trainers(here.controller.address, f"namespaces/{NAMESPACE}/pools/gpu", here.pod_names()):
+                here.plane.do(
+                    "apply",
+                    "--filename=-",
+                    stdin=search("busy", parallelism=HALF, task={"synthetic": {"epochSeconds": 36_000}}),
+                )
+                timed(lambda: len(here.busy()) == HALF)
+                time.sleep(SETTLE_SECONDS)
+                before, at_work = here.metrics(), here.busy()
+                figures["pool, halved: s"] = _scale(here, "gpu-trainers", HALF)
+                figures["busy trainers that went"] = len(at_work - here.pod_names())
+                figures |= _work(before, here)
+                here.plane.do("delete", "nas/busy", "--namespace", NAMESPACE)
+                _scale(here, "gpu-trainers", 0)
+            yield figures
 
 
 def many() -> Iterator[Figures]:
@@ -223,6 +277,7 @@ def _quantile(before: Mapping[str, float], after: Mapping[str, float], label: st
 
 PARTS: dict[str, tuple[str, Callable[[], Iterator[Figures]]]] = {
     "scale": (f"one pool over {NODES} fake nodes beside a bare Deployment of the same pods", scale),
+    "spare": (f"a pool and a bare Deployment of {STEPS[0]} halved, with half of the pool's trainers at work", spare),
     "many": (f"{SEARCHES} searches and {POOLS} pools at once", many),
 }
 
