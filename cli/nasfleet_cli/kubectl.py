@@ -12,8 +12,7 @@ from nasfleet.names import DEFAULT_NAMESPACE, SearchName
 DEFAULT_SERVICE = "nasfleet/nasfleet-controller:50051"
 SEARCHES = "architecturesearches.nasfleet.dev"
 _SERVICE = re.compile(r"(?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9-]+):(?P<port>[0-9]+)")
-_ANSWER_SECONDS = 60
-_DELETE_SECONDS = 60
+_DELETE_SECONDS = 60  # the operator lets a search go within them even if the controller is away
 _NO_SUCH_KIND = "the server doesn't have a resource type"
 
 
@@ -39,10 +38,15 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster by its context in the user's kubeconfig, and its controller by its service."""
+    """A cluster by its context in the user's kubeconfig, and its controller by its service.
+
+    Attributes:
+        answer_seconds: how long a kubectl may take in all, whether the cluster or a plugin for credentials keeps it waiting.
+    """
 
     context: str
     service: Service
+    answer_seconds: float = 30.0
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of a kubectl that talks to it."""
@@ -54,24 +58,24 @@ class Cluster:
             DEFAULT_NAMESPACE
         )
 
-    def declares(self, search: SearchName) -> bool:
-        """Return whether a search is there as a resource; the controller may know others."""
+    def declares(self, search: SearchName, uid: str) -> bool:
+        """Return whether a search is there as a resource; the controller may have another of that name, with another uid."""
         place = (search.search_id, "--namespace", search.namespace)
         try:
-            return bool(self._kubectl("get", SEARCHES, *place, "--ignore-not-found", "--output=name"))
+            return self._kubectl("get", SEARCHES, *place, "--ignore-not-found", "--output=jsonpath={.metadata.uid}") == uid
         except NotFoundError:
             return False  # the resources are not installed
 
-    def suspend(self, search: SearchName, *, suspend: bool) -> None:
+    def suspend(self, search: SearchName, uid: str, *, suspend: bool) -> None:
         """Declare that a search is to be suspended, or that it is not."""
         place = (search.search_id, "--namespace", search.namespace)
-        patch = json.dumps({"spec": {"suspend": suspend}})
+        patch = json.dumps({"metadata": {"uid": uid}, "spec": {"suspend": suspend}})
         self._kubectl("patch", SEARCHES, *place, "--type=merge", f"--patch={patch}")
 
     def delete(self, search: SearchName) -> None:
         """Delete a search that is there as a resource, and wait until it is gone."""
         place = (search.search_id, "--namespace", search.namespace)
-        self._kubectl("delete", SEARCHES, *place, f"--timeout={_DELETE_SECONDS}s")
+        self._kubectl("delete", SEARCHES, *place, f"--timeout={_DELETE_SECONDS}s", waits=_DELETE_SECONDS)
 
     def error(self, said: str) -> NasfleetError:
         """Return the error for what a kubectl said that has failed."""
@@ -87,14 +91,18 @@ class Cluster:
             return InvalidInputError(f"{last.removeprefix('(Forbidden): ')}: ask for that right, or name another --context")
         return UnavailableError(f"the cluster of context {self.context}: {last}")
 
-    def _kubectl(self, *arguments: str) -> str:
+    def _kubectl(self, *arguments: str, waits: float = 0.0) -> str:
         """Run kubectl to its end; return what it printed, or raise the error that it tells of."""
+        seconds = self.answer_seconds + waits
         try:
-            done = subprocess.run(
-                self.command(*arguments), capture_output=True, text=True, check=False, timeout=_ANSWER_SECONDS + _DELETE_SECONDS
-            )
+            done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=seconds)
         except FileNotFoundError:
             raise no_kubectl() from None
+        except subprocess.TimeoutExpired:
+            raise UnavailableError(
+                f"the cluster of context {self.context}: kubectl has not ended after {seconds:g} s; "
+                f"try kubectl --context {self.context} get namespaces"
+            ) from None
         if done.returncode != 0:
             raise self.error(done.stderr)
         return done.stdout.strip()

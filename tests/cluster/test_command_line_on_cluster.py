@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from click.testing import CliRunner, Result
 
 from nasfleet.catalogue import Synthetic
 from nasfleet.client import Client
-from nasfleet.errors import UnavailableError
+from nasfleet.errors import NotFoundError, UnavailableError
+from nasfleet.names import SearchName
+from nasfleet.v1.results_pb2 import ExportFormat
 from nasfleet_cli.forwarding import forwarded
 from nasfleet_cli.kubectl import DEFAULT_SERVICE, Cluster, Service
 from nasfleet_cli.main import cli
@@ -20,7 +23,7 @@ from nasfleet_testing.command_line import NASFLEET, descendants, wait_until_gone
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.operators import Namespace, operator, search
 from nasfleet_testing.processes import eventually, program
-from nasfleet_testing.programs import synthetic_search
+from nasfleet_testing.programs import synthetic_search, trainer
 from nasfleet_testing.stand_in_kubelet import StandInKubelet, stand_in_kubelet
 
 Nasfleet = Callable[..., Result]
@@ -130,6 +133,36 @@ def test_search_that_nobody_declared_in_the_cluster_is_the_controllers_own(
     assert nasfleet("delete", "mine", "--yes", "-n", space.name).output == "search mine is deleted\n"
 
 
+def test_resource_of_the_same_name_is_let_be_if_the_search_is_not_its_own(
+    space: Namespace, nasfleet: Nasfleet, node: StandInKubelet
+) -> None:
+    with Client(str(address(space, node))) as client:
+        made(client, space)
+        space.apply(search("mine"))
+        assert nasfleet("suspend", "mine", "-n", space.name).output == "search mine is suspended\n"
+        assert nasfleet("delete", "mine", "--yes", "-n", space.name).output == "search mine is deleted\n"
+        with pytest.raises(NotFoundError):
+            client.get_search(f"namespaces/{space.name}/searches/mine")
+    assert space.get("nas", "mine")["spec"]["suspend"] is False
+
+
+def test_trial_is_explained_and_exported_and_a_trainer_drained_through_the_cluster(
+    space: Namespace, nasfleet: Nasfleet, node: StandInKubelet, tmp_path: Path
+) -> None:
+    served = str(address(space, node))
+    name = f"namespaces/{space.name}/searches/mine"
+    with Client(served) as client, trainer(served, tmp_path / "log", "--name", "worker") as worker:
+        client.ensure_search(name, synthetic_search(2, 2, Synthetic()))
+        eventually(lambda: client.get_search(name).counts.succeeded == 2, "two trials that succeeded")
+        shown = json.loads(nasfleet("logs", "mine/1", "-n", space.name, "-o", "json").output)
+        assert shown["attempts"][0]["trainer"] == "worker"
+        assert json.loads(nasfleet("export", "mine/1", "-n", space.name).stdout) == json.loads(
+            client.export_architecture(f"{name}/trials/1", ExportFormat.EXPORT_FORMAT_JSON).content
+        )
+        assert nasfleet("drain", "worker").output == "trainer worker is draining\n"
+        assert worker.wait() == 0
+
+
 def made(client: Client, space: Namespace) -> None:
     """Make a search at the controller alone."""
     client.ensure_search(f"namespaces/{space.name}/searches/mine", synthetic_search(10, 2, Synthetic()))
@@ -236,3 +269,16 @@ def test_who_may_not_forward_is_told_which_right_is_missing_and_may_with_those_o
     for role in ("look", "forward"):
         space.kubectl("create", "rolebinding", role, f"--role={role}", "--user=somebody")
     eventually(lambda: nasfleet("get", "trainers").exit_code == 0, "rights that are enough", within=10)
+
+
+def test_cluster_that_accepts_connections_and_says_nothing_is_told_to_be_unavailable(
+    empty: Namespace, nasfleet: Nasfleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = json.loads(empty.control_plane.kubeconfig.read_text())
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        cluster = Cluster("test", Service.parse(DEFAULT_SERVICE), answer_seconds=2.0)
+        with pytest.raises(UnavailableError, match="the cluster of context test: kubectl has not ended after 2 s"):
+            cluster.declares(SearchName(empty.name, "digits"), "1")

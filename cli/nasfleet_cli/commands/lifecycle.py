@@ -64,7 +64,7 @@ def delete(search: str, target: Target, namespace: str, *, yes: bool) -> None:
         settled = found.counts.succeeded + found.counts.failed + found.counts.lost
         if not yes:
             click.confirm(f"Delete search {search} with its {settled:,} settled trials?", abort=True)
-        if target.cluster is not None and target.cluster.declares(name):
+        if target.cluster is not None and target.cluster.declares(name, found.uid):
             target.cluster.delete(name)  # the operator deletes it at the controller
         else:
             client.delete_search(str(name))
@@ -87,8 +87,11 @@ def drain(trainers: Sequence[str], target: Target) -> None:
 
 def _declare(client: Client, target: Target, name: SearchName, *, suspend: bool) -> None:
     """Declare the wish where the search is declared: what the controller alone were told, the next declaration could undo."""
-    if target.cluster is not None and client.get_search(str(name)).state not in _ENDED and target.cluster.declares(name):
-        target.cluster.suspend(name, suspend=suspend)
+    if target.cluster is None:
+        return
+    found = client.get_search(str(name))
+    if found.state not in _ENDED and target.cluster.declares(name, found.uid):
+        target.cluster.suspend(name, found.uid, suspend=suspend)
 
 
 def _say(search: Search) -> None:
