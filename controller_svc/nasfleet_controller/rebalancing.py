@@ -6,7 +6,8 @@ wait, such a lease only holds its trial up. Its trainer is asked for it; if the 
 
 from collections.abc import Iterable, Mapping
 
-from nasfleet_controller.dispatcher import Demand, suits
+from nasfleet_controller.dispatcher import Demand
+from nasfleet_controller.free_slots import FreeSlots
 from nasfleet_controller.trainers import Lease, Trainer
 
 PATIENCE_SECONDS = 2.0
@@ -21,30 +22,22 @@ def wanted_back(trainers: Iterable[Trainer], demands: Mapping[int, Demand], now:
         now: the time, in seconds.
     """
     trainers = list(trainers)
-    slots = [trainer for trainer in trainers if trainer.takes_work(now) for _ in range(_free_slots(trainer))]
-    if not slots:
+    if not (slots := FreeSlots(trainers, now)):
         return []
     waiting = [lease for trainer in trainers for lease in _ahead_of_time(trainer, now)]
     waiting.sort(key=lambda lease: not lease.wanted_back)  # what was asked for already will need its slot first
     chosen = []
     for lease in waiting:
         demand = demands.get(lease.search_id)
-        fits = (position for position, taker in enumerate(slots) if demand is not None and suits(taker, demand, now))
-        if (position := next(fits, None)) is not None:
-            del slots[position]
-            if not lease.wanted_back:
-                chosen.append(lease)
+        if demand is not None and slots.take(demand) is not None and not lease.wanted_back:
+            chosen.append(lease)
     return chosen
-
-
-def _free_slots(trainer: Trainer) -> int:
-    return trainer.profile.slots - len(trainer.leases)
 
 
 def _ahead_of_time(trainer: Trainer, now: float) -> list[Lease]:
     """Return the leases of a trainer that have waited for long, the last given first, at most as many as it has no slot for."""
     if not trainer.connected:
         return []
-    excess = max(0, -_free_slots(trainer))
+    excess = max(0, len(trainer.leases) - trainer.profile.slots)
     latest = sorted((lease for lease in trainer.leases.values() if lease.started_at is None), key=lambda lease: -lease.fence)
     return [lease for lease in latest[:excess] if now - lease.granted_at >= PATIENCE_SECONDS]

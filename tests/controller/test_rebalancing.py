@@ -1,12 +1,12 @@
 """Leases given ahead of time go back once another trainer could begin them, and what has begun never does."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import ItemsView, Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet_controller.dispatcher import Demand, Dispatcher, Placement
+from nasfleet_controller.dispatcher import Demand, Dispatcher, Placement, suits
 from nasfleet_controller.rebalancing import PATIENCE_SECONDS, wanted_back
 from nasfleet_controller.trainers import Lease, TrainerProfile
 
@@ -106,3 +106,65 @@ def test_what_has_moved_stays_where_it_is(parts: list[tuple[int, list[bool]]]) -
         dispatcher.grant(placement, 0, 30.0, LATER)
     assert again[0].available == 0
     assert asked(dispatcher, 2 * LATER) == []
+
+
+class CountedSelector(dict[str, str]):
+    """A search's selector that counts how often it was compared with the labels of a trainer."""
+
+    compared = 0
+
+    def items(self) -> ItemsView[str, str]:
+        self.compared += 1
+        return super().items()
+
+
+def two_kinds(count: int) -> Dispatcher:
+    """Return trainers that are busy and hold a trial ahead of time, and as many idle ones of another kind."""
+    dispatcher = Dispatcher(0)
+    for index in range(count):
+        for kind in ("busy", "idle"):
+            name = f"{kind}-{index}"
+            dispatcher.connect(TrainerProfile(name, name, 1, labels={"kind": kind}), (), now=0.0)
+        held(dispatcher, f"busy-{index}", True, False)
+    return dispatcher
+
+
+def test_what_suits_is_decided_once_for_each_kind_of_trainer_however_large_the_fleet() -> None:
+    for count in (1, 10, 100):
+        selector = CountedSelector(kind="busy")
+        demands = {1: Demand(1, 0, 2 * count, 1.0, "default", selector)}
+        assert wanted_back(two_kinds(count).trainers.values(), demands, LATER) == []
+        assert selector.compared == 1, count
+
+
+KINDS = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.booleans(), st.integers(0, 12)), max_size=8)
+SELECTED = st.lists(
+    st.tuples(st.sampled_from([{}, {"kind": "a"}, {"kind": "b"}]), st.sampled_from([1.0, 5.0, 30.0])), max_size=8
+)
+
+
+@given(idle=KINDS, searches=SELECTED)
+def test_a_lease_is_wanted_back_if_a_slot_that_suits_is_left_and_only_then(
+    idle: list[tuple[str, bool, int]], searches: list[tuple[dict[str, str], float]]
+) -> None:
+    now, dispatcher, demands, waiting = 20.0, Dispatcher(0), {}, []
+    for index, (selector, lease_seconds) in enumerate(searches):
+        demands[index] = Demand(index, 0, 2, 1.0, "default", selector, lease_seconds)
+        dispatcher.connect(TrainerProfile(f"busy-{index}", f"busy-{index}", 1), (), now=0.0)
+        begun, ahead = (dispatcher.grant(Placement(index, f"busy-{index}"), number, 30.0, 0.0) for number in (0, 1))
+        begun.started_at = 0.0
+        waiting.append(ahead)
+    for index, (kind, unable, silent) in enumerate(idle):
+        name = f"idle-{index}"
+        dispatcher.connect(TrainerProfile(name, name, 1, labels={"kind": kind}), (), now=now - silent)
+        if unable:
+            dispatcher.trainers[name].unable_until = dict.fromkeys(demands, now + 1.0)
+    wanted = wanted_back(dispatcher.trainers.values(), demands, now)
+    free = [trainer for trainer in dispatcher.trainers.values() if not trainer.leases]
+    for lease in waiting:
+        suiting = [trainer for trainer in free if suits(trainer, demands[lease.search_id], now)]
+        if lease in wanted:
+            assert suiting
+        else:
+            rivals = [one for one in wanted if any(suits(trainer, demands[one.search_id], now) for trainer in suiting)]
+            assert len(rivals) >= len(suiting)
