@@ -1,5 +1,6 @@
 """The custom resource definitions and the examples as they were before the definitions changed last, from git."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,18 @@ def present_edition() -> Edition:
 
 
 def earlier_edition() -> Edition:
-    """Return the last committed edition whose definitions differ from the present ones, else the present one."""
+    """Return the last committed edition whose definitions differ from the present ones; the present one if there is no other.
+
+    Raises:
+        LookupError: if CI is set and the history is cut short, so that there may be another.
+    """
     present = present_edition()
-    for commit in _git("log", "--format=%H", "--max-count=20", "--", DEFINITIONS).split():
+    for commit in _git("log", "--format=%H", "--", DEFINITIONS).split():
         definitions = _committed(commit, DEFINITIONS)
         if definitions and definitions != present.definitions:
             return Edition(definitions, _committed(commit, "examples"))
+    if os.environ.get("CI") and _git("rev-parse", "--is-shallow-repository").strip() != "false":
+        raise LookupError(f"no earlier {DEFINITIONS} in the history, which is not whole: fetch all of it")
     return present
 
 
