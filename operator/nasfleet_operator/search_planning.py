@@ -48,10 +48,8 @@ def search_name(search: SearchResource) -> SearchName:
 
 def _plan_declared(observed: SearchObserved, spec: SearchSpec, settings: Settings, now: float) -> Plan:
     search, there, ours = observed.search, observed.at_controller, _ours(observed)
-    if not observed.reachable:
-        return _plan_unreachable(observed, settings, now)
-    if isinstance(there, UnreadableSearch) and _is_ours(search, there):
-        return _told(observed, (), SearchSight(State.CONTROLLER_UNAVAILABLE, _unreadable(there), None), settings, now)
+    if (unknown := _why_unknown(observed)) is not None:
+        return _plan_unknown(observed, unknown, settings, now)
     if there is not None and ours is None:
         message = (
             f"the controller has another search of this name (uid {there.uid}): delete that with "
@@ -71,11 +69,10 @@ def _plan_declared(observed: SearchObserved, spec: SearchSpec, settings: Setting
     return _told(observed, effects, SearchSight(*state_of(declared), declared), settings, now)
 
 
-def _plan_unreachable(observed: SearchObserved, settings: Settings, now: float) -> Plan:
-    """Tell that the controller is away; a search that has ended stays as it ended."""
+def _plan_unknown(observed: SearchObserved, message: str, settings: Settings, now: float) -> Plan:
+    """Tell why it is not known how a search goes; one that has ended stays as it ended."""
     if (ending := _ending(observed.search)) is not None:
         return _told(observed, (), SearchSight(State(ending.reason), ending.message, None), settings, now)
-    message = "the controller does not answer; the search goes on when it does, and its trainers do meanwhile"
     return _told(observed, (), SearchSight(State.CONTROLLER_UNAVAILABLE, message, None), settings, now)
 
 
@@ -116,8 +113,13 @@ def _is_ours(search: SearchResource, there: SearchSeen | None) -> bool:
     return there is not None and there.uid == search.identity.uid
 
 
-def _unreadable(there: UnreadableSearch) -> str:
-    return f"the controller says of this search what this operator cannot read ({there.message}): upgrade the operator"
+def _why_unknown(observed: SearchObserved) -> str | None:
+    there = observed.at_controller
+    if not observed.reachable:
+        return "the controller does not answer; the search goes on when it does, and its trainers do meanwhile"
+    if isinstance(there, UnreadableSearch) and _is_ours(observed.search, there):
+        return f"the controller says of this search what this operator cannot read ({there.message}): upgrade the operator"
+    return None
 
 
 def _declarable(view: SearchView, spec: SearchSpec) -> SearchSpec:

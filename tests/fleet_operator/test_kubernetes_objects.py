@@ -119,5 +119,11 @@ def test_a_cost_that_is_no_number_is_zero_as_for_kubernetes(text: str, cost: int
     assert read_pod({"metadata": {**about, "annotations": annotations}}).deletion_cost == cost
 
 
+def test_a_condition_whose_status_is_none_of_the_three_says_nothing() -> None:
+    about = {"name": "x", "uid": "u", "creationTimestamp": "2027-01-15T08:00:00Z"}
+    pod = read_pod({"metadata": about, "status": {"conditions": [{"type": "Ready", "status": "Perhaps"}]}})
+    assert (pod.conditions["Ready"].status, pod.ready) == (Truth.UNKNOWN, False)
+
+
 def test_times_come_back_as_they_were_written() -> None:
     assert read_time(write_time(1_800_000_000.7)) == 1_800_000_000.0

@@ -11,11 +11,12 @@ from nasfleet_operator.kubernetes_objects import write_time
 from nasfleet_operator.observed import SearchObserved, Unreadable
 from nasfleet_operator.plan import Announce, DeclareSearch, EventKind, ForgetSearch, Plan, SetFinalizer
 from nasfleet_operator.search_planning import plan_search
-from nasfleet_operator.views import BestTrial, SearchState, SearchView, TrialCounts
+from nasfleet_operator.views import BestTrial, SearchState, SearchView, TrialCounts, UnreadableSearch
 from nasfleet_testing.observed_resources import SEARCH, SETTINGS, search, search_spec, view
 from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_search
 
 LARGEST_STATUS_BYTES = 6 * 1024
+UNREADABLE = UnreadableSearch(SEARCH.uid, "spec.strategy is missing")
 
 
 def plan(observed: SearchObserved, now: float = NOW) -> Plan:
@@ -100,6 +101,7 @@ def test_what_may_not_change_is_refused_by_name_and_the_search_goes_on_as_it_was
         pytest.param(known(view(SearchState.CANCELLED)), ("False", "Cancelled"), id="cancelled"),
         pytest.param(known(view(uid="search-0")), ("False", "NameTaken"), id="name taken"),
         pytest.param(known(reachable=False), ("Unknown", "ControllerUnavailable"), id="no controller"),
+        pytest.param(known(at_controller=UNREADABLE), ("Unknown", "ControllerUnavailable"), id="newer controller"),
         pytest.param(known(at_controller=None, refusal="send the decisions"), ("False", "Refused"), id="refused"),
         pytest.param(
             SearchObserved(search=search(Unreadable("spec.budget is missing: give it"))),
@@ -151,11 +153,20 @@ def test_a_status_keeps_the_last_counts_while_the_controller_is_away() -> None:
     assert kinds(plan(away)) == []
 
 
+def test_a_search_that_a_newer_controller_tells_of_is_let_alone_and_yet_deleted_with_its_resource() -> None:
+    observed = known(at_controller=UNREADABLE)
+    assert "upgrade the operator" in condition(observed, "Ready")[2]
+    assert kinds(plan(observed)) == ["WriteStatus", "Announce"]
+    deleted = replace(observed, search=search(finalized=True, deleted_at=NOW - 1))
+    assert kinds(plan(deleted)) == ["ForgetSearch", "SetFinalizer"]
+
+
 @pytest.mark.parametrize("state", [SearchState.COMPLETED, SearchState.CANCELLED])
 def test_a_search_that_has_ended_is_not_started_again_though_the_controller_has_it_no_more(state: SearchState) -> None:
     observed = known(view(state))
     assert plan(replace(observed, at_controller=None)) == Plan()
     assert plan(replace(observed, at_controller=None, reachable=False)) == Plan()
+    assert plan(replace(observed, at_controller=UNREADABLE)) == Plan()
 
 
 def test_whether_a_search_that_has_ended_is_suspended_makes_no_difference() -> None:

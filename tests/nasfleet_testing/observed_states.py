@@ -34,6 +34,7 @@ from nasfleet_operator.views import (
     SearchView,
     TrainerState,
     TrialCounts,
+    UnreadableSearch,
 )
 from nasfleet_testing.observed_resources import (
     SEARCH,
@@ -220,7 +221,7 @@ def searches_observed(draw: st.DrawFn) -> SearchObserved:
     states = st.builds(
         SearchObserved,
         search=st.builds(search, st.just(declared), finalized=st.booleans()),
-        at_controller=st.none() | views,
+        at_controller=st.none() | views | views.map(lambda view: UnreadableSearch(view.uid, "spec.strategy is missing")),
         reachable=st.sampled_from((True, True, True, False)),
         refusal=st.sampled_from((None, None, None, None, "another search is named digits")),
     )

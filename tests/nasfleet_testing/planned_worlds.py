@@ -22,7 +22,7 @@ from nasfleet_operator.plan import (
     SetReplicas,
     WriteStatus,
 )
-from nasfleet_operator.views import FleetView, PoolView, SearchState, SearchView
+from nasfleet_operator.views import FleetView, PoolView, SearchSeen, SearchState, SearchView
 
 NOW = 1_800_000_000.0
 
@@ -111,10 +111,11 @@ def _on_search(effect: Effect, observed: SearchObserved) -> SearchObserved | Gon
             raise AssertionError(f"{effect} is none of a search's")
 
 
-def ensured(view: SearchView | None, uid: str, spec: SearchSpec) -> SearchView:
+def ensured(view: SearchSeen | None, uid: str, spec: SearchSpec) -> SearchView:
     state = SearchState.SUSPENDED if spec.suspend else SearchState.RUNNING
     if view is None:
         return SearchView(uid=uid, spec=spec, state=state, created_at=NOW)
+    assert isinstance(view, SearchView)
     assert view.uid == uid
     return replace(view, spec=spec, state=view.state if spec.suspend is view.spec.suspend else state)
 
