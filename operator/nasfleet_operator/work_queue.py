@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
 
+MOST_DOUBLINGS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
@@ -66,7 +68,9 @@ class Schedule(Generic[Key]):
     def fail(self, key: Key, now: float) -> None:
         """Take a key out of work whose pass has failed; it is looked at again after its backoff, never before."""
         entry = self._entries[key]
-        backoff = min(self.spacing.first_backoff * 2**entry.failures, self.spacing.last_backoff)
+        # The exponent has an end, since a power that no float holds is an error, and some keys fail for days.
+        doubled = self.spacing.first_backoff * 2 ** min(entry.failures, MOST_DOUBLINGS)
+        backoff = min(doubled, self.spacing.last_backoff)
         entry.in_work, entry.failures = False, entry.failures + 1
         entry.not_before = now + backoff * self.jitter.uniform(0.8, 1.2)
         entry.due = entry.not_before

@@ -69,6 +69,18 @@ def test_a_failed_key_waits_longer_each_time_though_things_happen_to_it_and_star
     assert schedule.next_due() == pytest.approx(now + 2.0, abs=0.2)
 
 
+def test_a_key_that_fails_for_days_is_looked_at_as_often_as_ever(schedule: Schedule[str]) -> None:
+    now = 0.0
+    schedule.add("pool", now)
+    for _ in range(2000):
+        assert schedule.take(now) == "pool"
+        schedule.fail("pool", now)
+        due = schedule.next_due()
+        assert due is not None
+        assert due - now <= 8.0 * 1.2
+        now = due
+
+
 def test_keys_that_are_always_due_do_not_starve_a_quiet_one(schedule: Schedule[str]) -> None:
     taken = []
     schedule.add("quiet", 0.2)
