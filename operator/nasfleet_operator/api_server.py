@@ -20,9 +20,15 @@ from nasfleet_operator.pacing import Pace
 WATCH_SECONDS = 300  # a watch is asked for anew after this long: some load balancers fall silent on old ones
 
 _METHODS = {"watch": "GET", "list": "GET", "get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
+
+
+class ForbiddenError(NasfleetError):
+    """Rights, a quota or an admission rule forbid it: have them changed. The message is the API server's."""
+
+
 _ERRORS: dict[int, type[NasfleetError]] = {
     HTTPStatus.BAD_REQUEST: InvalidInputError,
-    HTTPStatus.FORBIDDEN: InvalidInputError,
+    HTTPStatus.FORBIDDEN: ForbiddenError,
     HTTPStatus.NOT_FOUND: NotFoundError,
     HTTPStatus.CONFLICT: ConflictError,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: InvalidInputError,
@@ -65,7 +71,7 @@ class ApiServer:
         body: Body | None = None,
         content: str = "application/json",
     ) -> dict[str, Any]:
-        """Return the answer, or raise InvalidInputError, NotFoundError, ConflictError or UnavailableError."""
+        """Return the answer, or raise InvalidInputError, ForbiddenError, NotFoundError, ConflictError or UnavailableError."""
         await asyncio.sleep(self.pace.reserve(time.monotonic()))
         subresource = path.partition(f"/{kind.plural}/")[2].partition("/")[2]
         resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
@@ -149,4 +155,4 @@ def _error(status: int, text: bytes, what: str) -> NasfleetError:
     if message.startswith(_UNREADABLE):
         return InvalidInputError(message)
     kind = _ERRORS.get(status, UnavailableError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else NasfleetError)
-    return kind(message if kind is InvalidInputError else f"{what}: {status}: {message}")
+    return kind(message if kind in {InvalidInputError, ForbiddenError} else f"{what}: {status}: {message}")

@@ -27,9 +27,9 @@ class Page:
 class Cluster(Protocol):
     """What the operator asks of the API server.
 
-    Every method raises InvalidInputError with the API server's message if that refuses, ConflictError if the object has
-    changed meanwhile, NotFoundError if its place is not there, UnavailableError if there is no answer. What writes returns the
-    object as it is then, or None if it is gone, which is no error.
+    Every method raises InvalidInputError or ForbiddenError with the API server's message if that refuses, ConflictError if the
+    object has changed meanwhile, NotFoundError if its place is not there, UnavailableError if there is no answer. What writes
+    returns the object as it is then, or None if it is gone, which is no error.
     """
 
     def list(self, kind: Kind) -> AsyncIterator[Page]:

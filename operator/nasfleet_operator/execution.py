@@ -7,10 +7,12 @@ from typing import assert_never
 
 import structlog
 
-from nasfleet.errors import ConflictError, InvalidInputError
+from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError
+from nasfleet_operator.api_server import ForbiddenError
 from nasfleet_operator.cache import Cache, Raw
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller
+from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.kinds import PODS, Kind, kind_of, kind_of_identity
 from nasfleet_operator.plan import (
     Announce,
@@ -30,15 +32,24 @@ from nasfleet_operator.plan import (
 COSTS_AT_ONCE = 32
 """Of one plan; more would keep the calls of other passes waiting behind them."""
 
+_DENIED = " denied "  # admission policies and webhooks have it: what was applied is at fault, not who applies
+
 log = structlog.get_logger()
 
 
-class RefusedError(InvalidInputError):
-    """The API server does not take what a pool is made of: tell its owner. The message is the API server's."""
+class RefusedError(NasfleetError):
+    """The API server or the controller does not take what a pool asks for: tell its owner. The message is theirs."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
-class UndeclarableError(InvalidInputError):
-    """The controller does not take a pool as it is declared: tell its owner. The message is the controller's."""
+def refusal_kind(error: InvalidInputError | ForbiddenError) -> FailureKind:
+    """Return which failure it is that the API server refused an object: its owner's, the namespace's or ours."""
+    if isinstance(error, InvalidInputError) or _DENIED in str(error):
+        return FailureKind.TEMPLATE_REFUSED
+    return FailureKind.QUOTA_EXCEEDED if "exceeded quota" in str(error) else FailureKind.OPERATOR_FORBIDDEN
 
 
 class Executor:
@@ -53,8 +64,7 @@ class Executor:
         """Have every effect of a plan.
 
         Raises:
-            RefusedError: if the API server refuses an object.
-            UndeclarableError: if the controller refuses a pool.
+            RefusedError: if the API server refuses an object, or the controller a pool.
             NasfleetError: if anything else goes wrong.
         """
         for is_cost, effects in groupby(plan.effects, lambda effect: isinstance(effect, SetDeletionCost)):
@@ -117,18 +127,21 @@ class Executor:
         try:
             await self._controller.declare_pool(effect)
         except (InvalidInputError, ConflictError) as error:
-            raise UndeclarableError(str(error)) from error
+            raise RefusedError(FailureKind.DECLARATION_REFUSED, str(error)) from error
 
     async def _apply(self, manifest: Raw) -> Raw:
         try:
             return await self._cluster.apply(manifest)
-        except InvalidInputError as error:
-            raise RefusedError(str(error)) from error
+        except (InvalidInputError, ForbiddenError) as error:
+            raise RefusedError(refusal_kind(error), str(error)) from error
 
     async def _announce(self, effect: Announce) -> None:
         try:
             await self._cluster.announce(effect)
-        except InvalidInputError as error:  # as in a namespace that is going: what it tells of is in the status
+        except (
+            InvalidInputError,
+            ForbiddenError,
+        ) as error:  # as in a namespace that is going: what it tells of is in the status
             log.warning("event_refused", event_name=effect.name, reason=effect.reason, error=str(error))
 
     def _learn(self, kind: Kind, answer: Raw | None) -> None:

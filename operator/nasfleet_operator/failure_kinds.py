@@ -31,6 +31,11 @@ class FailureKind(StrEnum):
         "the API server refused what the pool's spec makes",
         "Correct spec.template or the field that is named.",
     )
+    OPERATOR_FORBIDDEN = (
+        "OperatorForbidden",
+        "the operator may not make what this pool needs",
+        "Compare its rights with operator/manifests/rbac.yaml; a namespace that is being deleted takes nothing more.",
+    )
     DECLARATION_REFUSED = (
         "DeclarationRefused",
         "the controller refused what the pool declares",

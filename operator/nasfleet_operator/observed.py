@@ -153,8 +153,8 @@ class PoolObserved:
         lost: pods that are no more, lost within `Settings.recent_seconds`; see `pod_losses.loss_of`.
         fleet: None if the controller cannot be reached.
         announced: names of the events that are known to be there.
-        refusal: the API server's message, if it refused what was applied for this generation within `Settings.retry_seconds`.
-        undeclarable: the controller's message, if it refused this generation with these labels within that time.
+        refusals: why the API server or the controller refused this generation with these labels, with their message, if they
+            did within `Settings.retry_seconds`.
     """
 
     pool: PoolResource
@@ -164,8 +164,7 @@ class PoolObserved:
     lost: tuple[PodLoss, ...] = ()
     fleet: FleetView | None = None
     announced: frozenset[str] = frozenset()
-    refusal: str | None = None
-    undeclarable: str | None = None
+    refusals: Mapping[FailureKind, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,7 +89,7 @@ def _resize(observed: PoolObserved, spec: TrainerPoolSpec, intent: PoolIntent) -
 
 def _declare(observed: PoolObserved, intent: PoolIntent, *, shrinks: bool) -> Iterator[Effect]:
     """Tell the controller what differs from what it was told; while the pool shrinks its idle trainers get no trials."""
-    if observed.fleet is None or observed.undeclarable is not None:
+    if observed.fleet is None or FailureKind.DECLARATION_REFUSED in observed.refusals:
         return
     idle, _ = idle_and_busy(intent.pods, intent.trainers)
     cordoned = frozenset(pod.name for pod in idle if pod.name in intent.trainers) if shrinks else frozenset()
@@ -137,8 +137,7 @@ def _taken(observed: PoolObserved) -> tuple[Problem, ...]:
 
 
 def _refused(observed: PoolObserved) -> tuple[Problem, ...]:
-    found = ((FailureKind.TEMPLATE_REFUSED, observed.refusal), (FailureKind.DECLARATION_REFUSED, observed.undeclarable))
-    return tuple(Problem(kind, detail=message) for kind, message in found if message is not None)
+    return tuple(Problem(kind, detail=message) for kind, message in observed.refusals.items())
 
 
 def _present_problems(observed: PoolObserved, settings: Settings, now: float) -> Iterator[Problem]:

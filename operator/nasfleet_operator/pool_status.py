@@ -16,7 +16,13 @@ NAMED_PODS = 3
 
 _DETAIL_BYTES = 200
 _BLOCKING = frozenset(
-    {FailureKind.INVALID_SPEC, FailureKind.NAME_TAKEN, FailureKind.TEMPLATE_REFUSED, FailureKind.DECLARATION_REFUSED}
+    {
+        FailureKind.INVALID_SPEC,
+        FailureKind.NAME_TAKEN,
+        FailureKind.TEMPLATE_REFUSED,
+        FailureKind.OPERATOR_FORBIDDEN,
+        FailureKind.DECLARATION_REFUSED,
+    }
 )
 
 

@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from nasfleet.errors import NasfleetError
+import structlog
+
 from nasfleet.names import PoolName
 from nasfleet_operator.cache import Cache, Key
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller
 from nasfleet_operator.deployment import object_name
-from nasfleet_operator.execution import Executor, RefusedError, UndeclarableError
+from nasfleet_operator.execution import Executor, RefusedError
+from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
 from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
 from nasfleet_operator.plan import Announce, DeclarePool, DeclareSearch, ForgetSearch, Plan, WriteStatus
@@ -18,6 +20,8 @@ from nasfleet_operator.polling import Polled
 from nasfleet_operator.pool_planning import plan_absent_pool, plan_pool
 from nasfleet_operator.search_planning import plan_search
 from nasfleet_operator.settings import Settings
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,7 @@ class _Memory:
 
     uid: str
     announced: dict[str, float] = field(default_factory=dict)
-    refusals: dict[type[NasfleetError], _Refusal] = field(default_factory=dict)
-
-    def refusal(self, by: type[NasfleetError], pool: PoolResource, now: float, settings: Settings) -> str | None:
-        """Return the message of a refusal that holds."""
-        found = self.refusals.get(by)
-        return found.message if found is not None and found.holds(pool, now, settings) else None
+    refusals: dict[FailureKind, _Refusal] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -83,10 +82,11 @@ class Reconciler:
         memory = self._remember(key, resource.identity.uid)
         try:
             return await self._pass(key, memory, resource)
-        except (RefusedError, UndeclarableError) as refused:
+        except RefusedError as refused:
             if not isinstance(resource, PoolResource):
                 raise
-            memory.refusals[type(refused)] = _Refusal(resource.generation, resource.labels, str(refused), self._clock())
+            log.warning("refused", reason=refused.kind, error=str(refused))
+            memory.refusals[refused.kind] = _Refusal(resource.generation, resource.labels, str(refused), self._clock())
             return await self._pass(key, memory, resource)
 
     async def _pass(self, key: Key, memory: _Memory, resource: PoolResource | SearchResource) -> float | None:
@@ -121,8 +121,7 @@ class Reconciler:
             lost=self._cache.lost(key, now),
             fleet=self._polled.fleet(key),
             announced=frozenset(memory.announced),
-            refusal=memory.refusal(RefusedError, pool, now, self._settings),
-            undeclarable=memory.refusal(UndeclarableError, pool, now, self._settings),
+            refusals={kind: one.message for kind, one in memory.refusals.items() if one.holds(pool, now, self._settings)},
         )
 
     async def _plan_search(self, key: Key, memory: _Memory, search: SearchResource, now: float) -> Plan:

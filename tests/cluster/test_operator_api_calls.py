@@ -1,5 +1,6 @@
 """What the operator asks of the API server, under its own role: what is refused, gone, taken or changed meanwhile."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import pytest
 
 from nasfleet.errors import InvalidInputError, NotFoundError, UnavailableError
+from nasfleet_operator.api_server import ForbiddenError
 from nasfleet_operator.cluster import KubernetesCluster
+from nasfleet_operator.execution import refusal_kind
+from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.kinds import DEPLOYMENTS, EVENTS, PODS, POOLS, SEARCHES
 from nasfleet_operator.kubernetes_objects import FINALIZER, read_identity
 from nasfleet_operator.plan import Announce, EventKind, Identity
@@ -70,8 +74,49 @@ async def test_what_the_api_server_refuses_is_told_in_its_words(
 
 
 async def test_what_the_role_does_not_allow_is_refused(cluster: KubernetesCluster, space: Namespace) -> None:
-    with pytest.raises(InvalidInputError, match="forbidden"):
+    with pytest.raises(ForbiddenError, match="forbidden"):
         await cluster.get(POOLS, space.name, "one")  # pools are watched, none is ever asked for
+
+
+async def test_it_is_the_operators_trouble_and_not_the_templates_if_it_has_no_right(
+    control_plane: ControlPlane, space: Namespace
+) -> None:
+    async with api_server(operator_config(control_plane.service_account(space.name, "default"))) as server:
+        with pytest.raises(ForbiddenError, match="cannot patch resource") as refused:
+            await KubernetesCluster(server, (space.name,)).apply(deployment(space))
+    assert refusal_kind(refused.value) is FailureKind.OPERATOR_FORBIDDEN
+
+
+async def test_an_admission_rule_that_denies_what_is_applied_is_told_as_the_templates_trouble(
+    space: Namespace, cluster: KubernetesCluster
+) -> None:
+    name, about = f"no-{space.name}", {"apiVersion": "admissionregistration.k8s.io/v1"}
+    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}}}
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
+    denial = {"expression": "false", "reason": "Forbidden", "message": "not on a Friday"}
+    policy = {"matchConstraints": {"resourceRules": [rule]}, "validations": [denial], "failurePolicy": "Fail"}
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
+    space.apply(about | {"kind": "ValidatingAdmissionPolicy", "metadata": {"name": name}, "spec": policy})
+    space.apply(about | {"kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name}, "spec": binding})
+    try:
+        refused = await _eventually_forbidden(cluster, space)
+    finally:
+        space.kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", name)
+    assert "not on a Friday" in str(refused)
+    assert refusal_kind(refused) is FailureKind.TEMPLATE_REFUSED
+
+
+async def _eventually_forbidden(cluster: KubernetesCluster, space: Namespace) -> ForbiddenError:
+    """Apply until it is refused: a policy holds soon after it is made, not at once."""
+    for number in range(100):
+        manifest = deployment(space)
+        manifest["metadata"]["name"] = f"try-{number}"
+        try:
+            await cluster.apply(manifest)
+        except ForbiddenError as error:
+            return error
+        await asyncio.sleep(0.1)
+    pytest.fail("the policy never held")
 
 
 async def test_a_status_is_replaced_as_a_whole_and_only_that_of_the_very_object(

@@ -86,6 +86,17 @@ def test_a_quota_is_named_and_respected(space: Namespace, fake_nodes: FakeNodes)
     space.eventually_condition("trainerpool", "gpus", "Degraded", "False")
 
 
+def test_a_quota_of_deployments_is_named_as_such_and_not_as_a_wrong_template(space: Namespace, fake_nodes: FakeNodes) -> None:
+    fake_nodes(1)
+    space.kubectl("create", "quota", "none", "--hard=count/deployments.apps=0")
+    space.apply(pool("gpus"))
+    degraded = space.eventually_condition("trainerpool", "gpus", "Degraded", "True", "QuotaExceeded")
+    assert "count/deployments.apps=0" in degraded["message"]
+    space.kubectl("delete", "quota", "none")
+    space.kubectl("label", "trainerpool/gpus", "again=now")  # rather than after a minute
+    space.eventually_status("trainerpool", "gpus", readyReplicas=1)
+
+
 def test_a_trainer_out_of_memory_and_one_that_was_evicted_are_told_apart(space: Namespace, node: StandInKubelet) -> None:
     space.apply(pool("gpus"))
     space.eventually_status("trainerpool", "gpus", readyReplicas=1)

@@ -81,8 +81,11 @@ def test_what_is_wrong_is_counted_named_and_explained_the_worst_first() -> None:
     ("change", "reason"),
     [
         pytest.param({"fleet": None}, "ControllerUnavailable", id="no controller"),
-        pytest.param({"refusal": "spec.template.spec: Invalid value"}, "TemplateRefused", id="template refused"),
-        pytest.param({"undeclarable": "1025 labels"}, "DeclarationRefused", id="declaration refused"),
+        pytest.param({"refusals": {FailureKind.TEMPLATE_REFUSED: "Invalid value"}}, "TemplateRefused", id="template refused"),
+        pytest.param({"refusals": {FailureKind.OPERATOR_FORBIDDEN: "may not"}}, "OperatorForbidden", id="no right"),
+        pytest.param(
+            {"refusals": {FailureKind.DECLARATION_REFUSED: "1025 labels"}}, "DeclarationRefused", id="declaration refused"
+        ),
         pytest.param({"budget": {"metadata": {"name": "gpu-trainers"}}}, "NameTaken", id="name taken"),
         pytest.param({"pool": pool(Unreadable("spec.gpus is -1: give 0 to 64"))}, "InvalidSpec", id="spec wrong"),
     ],
@@ -180,7 +183,9 @@ def test_a_status_stays_small_with_a_thousand_pods_that_all_fail_loudly() -> Non
         for number in range(1000)
     )
     losses = tuple(PodLoss(f"{'y' * 200}-{number}", f"{number}", FailureKind.EVICTED, NOW - 1) for number in range(1000))
-    observed = replace(settled_pool(FOUR, 4), pods=pods, lost=losses, refusal="z" * 100_000, fleet=None)
+    observed = replace(
+        settled_pool(FOUR, 4), pods=pods, lost=losses, refusals={FailureKind.TEMPLATE_REFUSED: "z" * 100_000}, fleet=None
+    )
     status = only(plan(observed), WriteStatus).status
     assert len(json.dumps(status, ensure_ascii=False).encode()) < LARGEST_STATUS_BYTES
     assert all(len(effect.message.encode()) <= 1024 for effect in plan(observed).effects if isinstance(effect, Announce))

@@ -6,6 +6,7 @@ from typing import Any
 
 from nasfleet.catalogue import Autoscaling, TrainerPoolSpec
 from nasfleet.names import PoolName
+from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.kubernetes_objects import write_time
 from nasfleet_operator.observed import Container, PoolObserved
 from nasfleet_operator.plan import (
@@ -195,7 +196,7 @@ def test_nothing_is_taken_from_somebody_else_who_has_the_name() -> None:
 
 
 def test_what_was_refused_is_not_tried_again_at_once() -> None:
-    observed = resized(replace(settled_pool(FOUR, 4), refusal="no"), replace(FOUR, replicas=1))
+    observed = resized(replace(settled_pool(FOUR, 4), refusals={FailureKind.TEMPLATE_REFUSED: "no"}), replace(FOUR, replicas=1))
     assert "ApplyObject" not in kinds(plan(observed))
     assert plan(observed).again_in == SETTINGS.retry_seconds
 
@@ -229,6 +230,8 @@ def test_a_pool_that_is_no_more_is_forgotten_by_the_controller_if_that_answers_a
 
 
 def test_a_pool_that_the_controller_refused_stays_as_it_was_and_is_not_declared_again_at_once() -> None:
-    observed = resized(replace(settled_pool(FOUR, 4), undeclarable="1025 labels"), replace(FOUR, replicas=1))
+    observed = resized(
+        replace(settled_pool(FOUR, 4), refusals={FailureKind.DECLARATION_REFUSED: "1025 labels"}), replace(FOUR, replicas=1)
+    )
     assert {"DeclarePool", "SetDeletionCost", "ApplyObject"}.isdisjoint(kinds(plan(observed)))
     assert plan(observed).again_in == SETTINGS.retry_seconds

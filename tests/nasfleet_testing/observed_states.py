@@ -162,6 +162,9 @@ def shrinking_pools(draw: st.DrawFn) -> PoolObserved:
     return PoolObserved(pool=resource, **objects, pods=pods, fleet=FleetView(trainers=tuple(trainers)))
 
 
+_UNDECLARABLE = {FailureKind.DECLARATION_REFUSED: "1025 labels"}
+
+
 @st.composite
 def pools_observed(draw: st.DrawFn) -> PoolObserved:
     """Generate pools as a pass may find them; half of them have a status of an earlier and different moment."""
@@ -170,8 +173,8 @@ def pools_observed(draw: st.DrawFn) -> PoolObserved:
     declared = draw(st.one_of(_specs, _specs, _specs, _specs, st.just(Unreadable("spec.gpus is -1: give 0 to 64"))))
     resource = pool(declared)
     states = st.builds(
-        lambda objects, pods, fleet, lost, refusal, undeclarable: PoolObserved(
-            pool=resource, **objects, pods=pods, fleet=fleet, lost=lost, refusal=refusal, undeclarable=undeclarable
+        lambda objects, pods, fleet, lost, refusals: PoolObserved(
+            pool=resource, **objects, pods=pods, fleet=fleet, lost=lost, refusals=refusals
         ),
         _objects(resource),
         _pods(),
@@ -186,8 +189,7 @@ def pools_observed(draw: st.DrawFn) -> PoolObserved:
             ),
             max_size=2,
         ).map(tuple),
-        st.sampled_from((None, None, None, "spec.template is wrong")),
-        st.sampled_from((None, None, None, "1025 labels")),
+        st.sampled_from(({}, {}, {}, {FailureKind.TEMPLATE_REFUSED: "spec.template is wrong"}, _UNDECLARABLE)),
     )
     state = draw(states)
     if draw(st.booleans()):
