@@ -174,7 +174,7 @@ class SearchObserved:
     Attributes:
         at_controller: the search that the controller has under this name, whoever's it is; None if there is none.
         reachable: whether the controller answers; if not, `at_controller` says nothing.
-        refusal: the controller's message, if it refused this generation within `Settings.retry_seconds`, dry run or not.
+        refusal: the controller's message, if it has just refused in a dry run what the plan would declare.
         announced: names of the events that are known to be there.
     """
 

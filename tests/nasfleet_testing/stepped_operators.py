@@ -95,7 +95,10 @@ class Stage:
         return Operator(*watched(cluster, self.controller, self.points), self.config, OperatorMetrics())
 
     async def work(self, key: Key, until: Callable[["Stage"], Awaitable[bool]]) -> None:
-        """Make passes until something is so and a pass has had no effect; a killed operator is followed by a new one."""
+        """Make passes until something is so and a pass has had no effect; a killed operator is followed by a new one.
+
+        Each pass sees what is there: how passes bear a cache that lags behind is not seen here, but with the whole program.
+        """
         operator = self.new_operator()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
