@@ -69,15 +69,16 @@ class Cache:
             self._forget(kind, owner, about["name"], _Entry(about["uid"], 0, _READERS[kind](raw)), now)
         return owner
 
-    def drop_absent(self, kind: Kind, listed: Iterable[str], version: int, now: float) -> None:
-        """Forget what a whole list of a kind, by uids, does not have though it is newer."""
+    def drop_absent(self, kind: Kind, listed: Iterable[str], version: int, now: float) -> frozenset[Key]:
+        """Forget what a whole list of a kind, by uids, does not have though it is newer; return whom that concerns."""
         uids = frozenset(listed)
         known = [(owner, name, entry) for owner, entries in self._of[kind].items() for name, entry in entries.items()]
-        for owner, name, entry in known:
-            if entry.uid not in uids and entry.version <= version:
-                self._forget(kind, owner, name, entry, now)
+        absent = [(owner, name, entry) for owner, name, entry in known if entry.uid not in uids and entry.version <= version]
+        for owner, name, entry in absent:
+            self._forget(kind, owner, name, entry, now)
         due = now - self._remember_seconds
         self._gone = {uid: at for uid, at in self._gone.items() if at > due}
+        return frozenset(owner for owner, _, _ in absent)
 
     def pool(self, key: Key) -> PoolResource | None:
         """Return a pool, if there is one."""

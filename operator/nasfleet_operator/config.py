@@ -45,6 +45,7 @@ class OperatorConfig:
         kubeconfig: a file that says where the API server is; empty for the service account of the pod.
         context: a context of that file; empty for its current one.
         resync_seconds: everything is listed anew this often, since a watch that breaks may miss what goes.
+        relist_seconds: what is declared is listed anew this often; see `resync`.
         poll_seconds: how often the controller is asked what has changed.
         workers: passes at once, over different resources.
         api_calls_per_second: to the API server, in the long run; twice as many at once.
@@ -61,6 +62,7 @@ class OperatorConfig:
     kubeconfig: str
     context: str
     resync_seconds: float
+    relist_seconds: float = 60.0
     poll_seconds: float
     workers: int
     api_calls_per_second: float

@@ -15,7 +15,7 @@ from nasfleet_operator.kinds import POOLS, SEARCHES
 from nasfleet_operator.metrics import OperatorMetrics
 from nasfleet_operator.polling import Polled, poll
 from nasfleet_operator.reconciling import Reconciler
-from nasfleet_operator.resync import list_all, resync
+from nasfleet_operator.resync import list_all, relist_declared, resync
 from nasfleet_operator.work_queue import Schedule, Spacing, WorkQueue
 
 log = structlog.get_logger()
@@ -48,6 +48,7 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             group.create_task(poll(self._polled, config.poll_seconds, add, self._all_keys))
             group.create_task(resync(self._cluster, self.cache, self._all_keys, add, self.listed_anew, config.resync_seconds))
+            group.create_task(relist_declared(self._cluster, self.cache, add, config.relist_seconds))
             for _ in range(config.workers):
                 group.create_task(self._work())
 
