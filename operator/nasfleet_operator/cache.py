@@ -1,7 +1,7 @@
 """What the watches told last, as values: no pass asks the API server for what it already knows."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, PODS, POOL_LABEL, POOLS, SEARCHES, Kind
@@ -32,17 +32,24 @@ class _Entry:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    version: int
+    at: float
+
+
 class Cache:
     """Objects of all kinds by the pool or search that they belong to. `now` is in Unix seconds.
 
     Versions decide between two tellings of one object, so that a list, a watch and the answer to a write may come in any order;
-    what was told to be gone stays gone for `remember_seconds`, and so long are lost pods remembered.
+    what was told to be gone stays gone unless a newer telling has it, as of an object that lost our label and got it back. For
+    `remember_seconds` that is remembered, and so are lost pods.
     """
 
     def __init__(self, remember_seconds: float) -> None:
         self._remember_seconds = remember_seconds
         self._of: dict[Kind, dict[Key, dict[str, _Entry]]] = {kind: {} for kind in _READERS}
-        self._gone: dict[str, float] = {}
+        self._gone: dict[str, _Gone] = {}
         self._lost: dict[Key, dict[str, PodLoss]] = {}
 
     def take(self, kind: Kind, raw: Raw) -> Key | None:
@@ -52,7 +59,8 @@ class Cache:
         version = int(about["resourceVersion"])
         entries = self._of[kind].get(owner, {})
         old = entries.get(about["name"])
-        if about["uid"] in self._gone or (old is not None and old.version >= version):
+        gone = self._gone.get(about["uid"])
+        if (gone is not None and gone.version >= version) or (old is not None and old.version >= version):
             return None
         value = _READERS[kind](raw)
         self._of[kind].setdefault(owner, {})[about["name"]] = _Entry(about["uid"], version, value)
@@ -61,12 +69,12 @@ class Cache:
     def drop(self, kind: Kind, raw: Raw, now: float) -> Key:
         """Take in that an object is gone, with its last state; return whom that concerns."""
         about = raw["metadata"]
-        owner = _owner(kind, about)
+        owner, version = _owner(kind, about), int(about["resourceVersion"])
         entry = self._of[kind].get(owner, {}).get(about["name"])
-        if entry is not None and entry.uid != about["uid"]:
-            self._gone[about["uid"]] = now  # another object of that name is there
+        if entry is not None and (entry.uid != about["uid"] or entry.version > version):
+            self._gone[about["uid"]] = _Gone(version, now)  # another object of that name is there, or this one is again
         else:
-            self._forget(kind, owner, about["name"], _Entry(about["uid"], 0, _READERS[kind](raw)), now)
+            self._forget(kind, owner, about["name"], _Entry(about["uid"], version, _READERS[kind](raw)), now)
         return owner
 
     def drop_absent(self, kind: Kind, listed: Iterable[str], version: int, now: float) -> frozenset[Key]:
@@ -75,9 +83,8 @@ class Cache:
         known = [(owner, name, entry) for owner, entries in self._of[kind].items() for name, entry in entries.items()]
         absent = [(owner, name, entry) for owner, name, entry in known if entry.uid not in uids and entry.version <= version]
         for owner, name, entry in absent:
-            self._forget(kind, owner, name, entry, now)
-        due = now - self._remember_seconds
-        self._gone = {uid: at for uid, at in self._gone.items() if at > due}
+            self._forget(kind, owner, name, replace(entry, version=version), now)
+        self._forget_past(now)
         return frozenset(owner for owner, _, _ in absent)
 
     def pool(self, key: Key) -> PoolResource | None:
@@ -106,11 +113,8 @@ class Cache:
 
     def lost(self, key: Key, now: float) -> tuple[PodLoss, ...]:
         """Return the pods of a pool that are no more and were lost lately."""
-        losses = self._lost.get(key, {})
         due = now - self._remember_seconds
-        for uid in [uid for uid, loss in losses.items() if loss.at <= due]:
-            del losses[uid]
-        return tuple(losses.values())
+        return tuple(loss for loss in self._lost.get(key, {}).values() if loss.at > due)
 
     def resources(self) -> frozenset[Key]:
         """Return all pools and searches."""
@@ -129,11 +133,21 @@ class Cache:
         entries.pop(name, None)
         if not entries:
             self._of[kind].pop(owner, None)
-        self._gone[last.uid] = now
+        self._gone[last.uid] = _Gone(last.version, now)
         if kind is PODS and (loss := loss_of(last.value)) is not None:
             self._lost.setdefault(owner, {})[loss.uid] = loss
         if kind is POOLS:
-            self._lost.pop(owner, None)
+            self._lost.pop(owner, None)  # another pool of that name has lost nothing
+
+    def _forget_past(self, now: float) -> None:
+        due = now - self._remember_seconds
+        self._gone = {uid: gone for uid, gone in self._gone.items() if gone.at > due}
+        for owner, losses in list(self._lost.items()):
+            recent = {uid: loss for uid, loss in losses.items() if loss.at > due}
+            if recent:
+                self._lost[owner] = recent
+            else:
+                del self._lost[owner]
 
 
 def _owner(kind: Kind, about: Raw) -> Key:

@@ -52,6 +52,29 @@ def test_a_pod_that_is_gone_is_not_brought_back_by_an_older_list(cache: Cache) -
     assert cache.pods(KEY) == ()
 
 
+def test_an_object_that_only_lost_its_label_is_seen_again_when_it_has_it_again(cache: Cache) -> None:
+    cache.take(PODS, pod(10))
+    cache.drop(PODS, pod(12), now=0.0)  # so tells a watch with a selector
+    assert cache.take(PODS, pod(12)) is None
+    assert cache.take(PODS, pod(13)) == KEY
+    assert [one.name for one in cache.pods(KEY)] == ["one"]
+
+
+def test_an_object_that_a_list_does_not_have_is_seen_again_when_it_is_newer_than_the_list(cache: Cache) -> None:
+    cache.take(PODS, pod(10))
+    assert cache.drop_absent(PODS, [], version=20, now=0.0) == {KEY}
+    assert cache.take(PODS, pod(15)) is None
+    assert cache.take(PODS, pod(21)) == KEY
+
+
+def test_what_went_long_ago_is_forgotten_with_whom_it_belonged_to(cache: Cache) -> None:
+    cache.take(PODS, evicted(10))
+    at = cache.pods(KEY)[0].created_at
+    cache.drop(PODS, evicted(11), now=at)
+    cache.drop_absent(PODS, [], version=20, now=at + 601)
+    assert (cache._gone, cache._lost) == ({}, {})
+
+
 def test_another_pod_of_the_same_name_is_another(cache: Cache) -> None:
     cache.take(PODS, pod(10, uid="1"))
     cache.take(PODS, pod(12, uid="2"))
