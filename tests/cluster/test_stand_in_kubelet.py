@@ -106,7 +106,7 @@ async def test_status_that_is_told_last_is_the_latest_however_long_telling_takes
     manifest["metadata"] |= {"namespace": "here"}
     manifest["spec"]["nodeName"] = "stand-in"
     (container,) = manifest["spec"]["containers"]
-    one = LocalPod(manifest, tmp_path, translation(manifest, container, {}), tell)
+    one = LocalPod(manifest, tmp_path, translation(container, {}, {}), tell)
     running = asyncio.create_task(one.run())
     while not (one.log.exists() and one.log.read_text()):  # noqa: ASYNC110 - a process says it
         await asyncio.sleep(0.01)

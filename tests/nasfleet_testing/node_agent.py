@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ HEARTBEAT_SECONDS = 1.0
 class NodeAgent:
     """Keeps a node and its pods; pods are named NAMESPACE/NAME."""
 
-    def __init__(self, name: str, folder: Path, api: ApiCalls) -> None:
+    def __init__(self, name: str, folder: Path, api: ApiCalls, services: Mapping[str, str]) -> None:
         self.name = name
         self._folder = folder
         self._api = api
+        self._services = services
         self._pods: dict[str, LocalPod] = {}  # by uid
         self._uids: dict[str, str] = {}  # by NAMESPACE/NAME, of the newest
         self._work: dict[str, asyncio.Task[None]] = {}  # by uid, and what keeps the node itself
@@ -97,7 +99,7 @@ class NodeAgent:
         async def report(status: dict[str, Any]) -> None:
             await self._api.call("PATCH", path, {"metadata": {"uid": uid}, "status": status}, STRATEGIC)
 
-        self._pods[uid] = local = LocalPod(pod, folder, translation(pod, container, volumes), report)
+        self._pods[uid] = local = LocalPod(pod, folder, translation(container, volumes, self._services), report)
         self._uids[_name(pod)] = uid
         self._write_ports()
         self._work[uid] = asyncio.create_task(self._run(pod, local, volumes))

@@ -2,7 +2,8 @@
 
 On one machine every pod needs ports of its own. A port that the container declares is given a free one of the machine, and
 wherever the container is told the declared one, alone or as HOST:PORT, it is told the free one. Likewise with the paths of
-volumes: what starts with a mount's path starts with its folder on this machine.
+volumes: what starts with a mount's path starts with its folder on this machine. Services have no addresses here: where one
+leads, as HOST:PORT, is said by whoever makes the node.
 """
 
 import os
@@ -20,13 +21,16 @@ _LABEL = re.compile(r"metadata\.labels\['(.+)'\]")
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """Where a pod's ports and mounts are on this machine."""
+    """Where a pod's ports, its mounts and the services that it is told of are on this machine."""
 
     ports: Mapping[int, int]
     mounts: Mapping[str, Path]
+    services: Mapping[str, str]
 
     def local(self, told: str) -> str:
         """Return a value as it must be on this machine."""
+        if told in self.services:
+            return self.services[told]
         host, colon, port = told.rpartition(":")
         if port.isdecimal() and int(port) in self.ports:
             return f"{host}{colon}{self.ports[int(port)]}"
@@ -46,10 +50,11 @@ class Translation:
         return {"PATH": path} | {name: self.local(value) for name, value in told.items()}
 
 
-def translation(pod: Raw, container: Raw, volumes: Mapping[str, Path]) -> Translation:
+def translation(container: Raw, volumes: Mapping[str, Path], services: Mapping[str, str]) -> Translation:
     """Return the translation for a container, with free ports for those that it declares."""
     ports = {entry["containerPort"]: _free_port() for entry in container.get("ports", ())}
-    return Translation(ports, {mount["mountPath"]: volumes[mount["name"]] for mount in container.get("volumeMounts", ())})
+    mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in container.get("volumeMounts", ())}
+    return Translation(ports, mounts, services)
 
 
 def port_of(container: Raw, port: int | str) -> int:

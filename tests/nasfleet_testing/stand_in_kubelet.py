@@ -5,7 +5,7 @@ is, seen from the API server, as with a real kubelet: heartbeats, states, restar
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -64,8 +64,12 @@ def stand_in_kubelet(
     kind: str = "h200",
     labels: dict[str, str] | None = None,
     cpus: int = 64,
+    services: Mapping[str, str] | None = None,
 ) -> Iterator[StandInKubelet]:
-    """Have a node that runs pods, with GPUs in name if so wished; at the end its pods are killed and it leaves the cluster."""
+    """Have a node that runs pods, with GPUs in name if so wished; at the end its pods are killed and it leaves the cluster.
+
+    `services` says where on this machine a service leads that pods are told of, both as HOST:PORT.
+    """
     folder = control_plane.folder / "nodes" / name
     folder.mkdir(parents=True, exist_ok=True)
     keys = control_plane.folder / "pki"
@@ -76,7 +80,7 @@ def stand_in_kubelet(
         ) as one,
         _loop_in_thread() as loop,
     ):
-        agent = _ask(loop, _agent(name, folder, control_plane.kubeconfig))
+        agent = _ask(loop, _agent(name, folder, control_plane.kubeconfig, services or {}))
         known = {"kubernetes.io/hostname": name, **({"nvidia.com/gpu.product": kind} if gpus else {}), **(labels or {})}
         _ask(loop, agent.join(_node(name, known, {"cpu": str(cpus), "nvidia.com/gpu": str(gpus)}, int(one.line()))))
         try:
@@ -85,8 +89,8 @@ def stand_in_kubelet(
             _ask(loop, agent.leave())
 
 
-async def _agent(name: str, folder: Path, kubeconfig: Path) -> NodeAgent:
-    return NodeAgent(name, folder, ApiCalls(kubeconfig))
+async def _agent(name: str, folder: Path, kubeconfig: Path, services: Mapping[str, str]) -> NodeAgent:
+    return NodeAgent(name, folder, ApiCalls(kubeconfig), services)
 
 
 def _node(name: str, labels: dict[str, str], resources: dict[str, str], port: int) -> Raw:
