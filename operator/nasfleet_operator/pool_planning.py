@@ -37,9 +37,13 @@ def plan_pool(observed: PoolObserved, settings: Settings, now: float) -> Plan:
 
 
 def plan_absent_pool(name: PoolName, fleet: FleetView | None) -> Plan:
-    """Return what is to be done about a pool that the API server does not have: nobody else has the controller forget it."""
-    known = fleet is not None and fleet.pool is not None
-    return Plan((ForgetPool(name),) if known else ())
+    """Return what is to be done about a pool that the API server does not have: nobody else has the controller forget it.
+
+    As long as its pods are going their trainers are to be held for what they are, so it is forgotten after they went.
+    """
+    if fleet is None or fleet.pool is None or any(trainer.state is not TrainerState.LOST for trainer in fleet.trainers):
+        return Plan()
+    return Plan((ForgetPool(name),))
 
 
 def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Settings, now: float) -> Plan:

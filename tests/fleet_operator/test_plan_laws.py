@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasfleet.catalogue import TrainerPoolSpec
+from nasfleet.names import PoolName
 from nasfleet_operator.deployment import belongs_to
 from nasfleet_operator.observed import PoolObserved, SearchObserved
 from nasfleet_operator.plan import (
@@ -15,6 +16,7 @@ from nasfleet_operator.plan import (
     DeclarePool,
     DeclareSearch,
     Effect,
+    ForgetPool,
     ForgetSearch,
     Plan,
     SetDeletionCost,
@@ -22,7 +24,7 @@ from nasfleet_operator.plan import (
     SetReplicas,
     WriteStatus,
 )
-from nasfleet_operator.pool_planning import plan_pool
+from nasfleet_operator.pool_planning import plan_absent_pool, plan_pool
 from nasfleet_operator.search_planning import plan_search
 from nasfleet_operator.views import FleetView, TrainerState
 from nasfleet_testing.observed_resources import POOL, SEARCH, SETTINGS, pool
@@ -220,6 +222,18 @@ def test_no_trainer_at_work_is_cordoned_or_given_up_and_none_is_gone_that_has_a_
         if isinstance(effect, DeclarePool):
             assert not effect.cordoned & working & ready
             assert not effect.gone & (connected | present)
+
+
+@many
+@given(pools_observed())
+def test_a_pool_that_is_no_more_is_forgotten_once_when_none_of_its_trainers_is_connected(observed: PoolObserved) -> None:
+    name, fleet = PoolName("research", "gpu"), observed.fleet
+    plan = plan_absent_pool(name, fleet)
+    connected = fleet is not None and any(trainer.state is not TrainerState.LOST for trainer in fleet.trainers)
+    known = fleet is not None and fleet.pool is not None
+    assert plan.effects == ((ForgetPool(name),) if known and not connected else ())
+    after = carry_out_on_pool(plan.effects, observed)
+    assert plan_absent_pool(name, after.fleet) == Plan()
 
 
 @many

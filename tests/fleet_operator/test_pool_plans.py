@@ -227,6 +227,9 @@ def test_a_pool_that_is_no_more_is_forgotten_by_the_controller_if_that_answers_a
     declared = FleetView(pool=PoolView(labels={}, service_account="", wanted_size=1))
     assert plan_absent_pool(name, declared) == Plan((ForgetPool(name),))
     assert plan_absent_pool(name, FleetView()) == plan_absent_pool(name, None) == Plan()
+    # Without its declaration they would count as of no labels and not cordoned, and be given trials that die with them.
+    assert plan_absent_pool(name, replace(declared, trainers=(idle(0),))) == Plan()
+    assert plan_absent_pool(name, replace(declared, trainers=(busy(0, TrainerState.LOST),))) == Plan((ForgetPool(name),))
 
 
 def test_a_pool_that_the_controller_refused_stays_as_it_was_and_is_not_declared_again_at_once() -> None:

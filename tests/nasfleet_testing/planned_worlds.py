@@ -75,7 +75,10 @@ def _on_pool(effect: Effect, observed: PoolObserved) -> PoolObserved:  # noqa: P
             return replace(observed, pool=replace(pool, **_written(status)))
         case Announce(name=name):
             return replace(observed, announced=observed.announced | {name})
-        case ForgetPool() | DeclareSearch() | ForgetSearch() | SetFinalizer():
+        case ForgetPool():
+            assert fleet is not None
+            return replace(observed, fleet=replace(fleet, pool=None))
+        case DeclareSearch() | ForgetSearch() | SetFinalizer():
             raise AssertionError(f"{effect} is none of a pool's")
 
 
