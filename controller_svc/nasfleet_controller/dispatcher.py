@@ -106,8 +106,8 @@ class Dispatcher:
         if not trainer.spare(1):
             trainer.free_since = now
         del trainer.leases[fence]
-        if not trainer.leases:
-            trainer.idle_since = now
+        if not trainer.leases and trainer.unable_until.get(lease.search_id, now) <= now:
+            trainer.idle_since = now  # who only says again that it is unable has been idle all the while
         self._note_room(trainer)
         self._forget_if_gone(trainer)
         return lease
@@ -162,9 +162,23 @@ class Dispatcher:
             lease for lease in self.leases.values() if now - self.trainers[lease.instance_id].heard_at > lease.lease_seconds
         ]
 
-    def mark_unable(self, lease: Lease, now: float) -> None:
-        """Give a trainer nothing of a search for a while, for it said that it cannot run it."""
-        self.trainers[lease.instance_id].unable_until[lease.search_id] = now + UNABLE_BACKOFF_SECONDS
+    def mark_unable(self, lease: Lease, now: float) -> Trainer:
+        """Give a trainer nothing of a search for a while, for it said that it cannot run it; return it."""
+        trainer = self.trainers[lease.instance_id]
+        trainer.unable_until[lease.search_id] = now + UNABLE_BACKOFF_SECONDS
+        self.pools.doubt(trainer.profile.pool, lease.search_id)
+        return trainer
+
+    def note_epoch(self, lease: Lease, epoch: int, value: float) -> None:
+        """Take note of how far a training is."""
+        lease.epoch, lease.value = epoch, value
+        self.pools.trust(self.trainers[lease.instance_id].profile.pool, lease.search_id)
+
+    def note_measured(self, lease: Lease) -> None:
+        """Take note that a trainer has measured a trial."""
+        trainer = self.trainers[lease.instance_id]
+        trainer.measured += 1
+        self.pools.trust(trainer.profile.pool, lease.search_id)
 
     def place(self, demands: Sequence[Demand], now: float) -> Iterator[Placement]:
         """Yield a trainer for each next trial; the caller grants it before it asks for another.

@@ -30,9 +30,9 @@ class FreeSlots:
     def __bool__(self) -> bool:
         return any(kind.free for kind in self._kinds.values())
 
-    def take(self, demand: Demand) -> Trainer | None:
-        """Take a slot that suits a search; return a trainer of its kind, None if no such slot is left."""
-        return next(self._suiting.setdefault(demand.search_id, self._slots_for(demand)), None)
+    def suiting(self, demand: Demand) -> Iterator[Trainer]:
+        """Return an iterator that takes one slot after another that suits a search, and yields a trainer of its kind."""
+        return self._suiting.setdefault(demand.search_id, self._take(demand))
 
     def _count(self, trainer: Trainer) -> None:
         unable = frozenset(search_id for search_id, until in list(trainer.unable_until.items()) if until > self._now)
@@ -42,7 +42,7 @@ class FreeSlots:
         kind.example = min(kind.example, trainer, key=lambda one: one.heard_at)
         kind.free += trainer.profile.slots - len(trainer.leases)
 
-    def _slots_for(self, demand: Demand) -> Iterator[Trainer]:
+    def _take(self, demand: Demand) -> Iterator[Trainer]:
         for kind in self._kinds.values():
             if kind.free and suits(kind.example, demand, self._now):
                 while kind.free:

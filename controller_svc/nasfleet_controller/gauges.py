@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from nasfleet.errors import UnavailableError
+from nasfleet_controller.moment import this_moment
 from nasfleet_controller.runner import Runner
 from nasfleet_controller.search import Search
 from nasfleet_controller.state import ControllerState
@@ -36,7 +37,7 @@ class StateCollector(Collector):
         available.add_metric((), 1)
         yield available
         yield from _of_trainers(list(state.dispatcher.trainers.values()))
-        yield from _of_pools(view_pools(state, list(state.dispatcher.pools.declared)))
+        yield from _of_pools(view_pools(state, list(state.dispatcher.pools.declared), this_moment().now))
         yield from _of_searches(state, [search for search in list(state.searches.values()) if not search.state.ended])
 
 

@@ -1,10 +1,9 @@
-"""Trainer pools as they were declared, and what follows from that for their trainers and for searches. Pure."""
+"""Trainer pools as they were declared, and what follows from that for their trainers. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
 
 from nasfleet.names import PoolName
 from nasfleet_controller.records import PoolDeclared
-from nasfleet_controller.search import Search
 from nasfleet_controller.trainers import Standing, TrainerProfile
 
 
@@ -14,6 +13,7 @@ class Pools:
     def __init__(self, declared: Iterable[PoolDeclared]) -> None:
         self.declared = {pool.name: pool for pool in declared}
         self._cordons: dict[PoolName, frozenset[str]] = {}
+        self._doubts: set[tuple[PoolName | None, int]] = set()
 
     def declare(self, pool: PoolDeclared, cordoned: Collection[str]) -> bool:
         """Take in a declaration; return whether it differs from the one before in what is kept for good."""
@@ -31,6 +31,18 @@ class Pools:
         """Return the names of the trainers of a pool that get no further trials."""
         return self._cordons.get(name, frozenset())
 
+    def doubt(self, name: PoolName | None, search_id: int) -> None:
+        """Take note that a trainer of a pool said that it cannot run a search."""
+        self._doubts.add((name, search_id))
+
+    def trust(self, name: PoolName | None, search_id: int) -> None:
+        """Take note that a trainer of a pool runs a search."""
+        self._doubts.discard((name, search_id))
+
+    def doubts(self, name: PoolName, search_id: int) -> bool:
+        """Return whether the last that was heard of a pool and a search is that it cannot run it."""
+        return (name, search_id) in self._doubts
+
     def standing(self, profile: TrainerProfile) -> Standing:
         """Return what follows for a trainer: its own labels count unless its pool was declared."""
         if profile.pool is None:
@@ -43,18 +55,3 @@ class Pools:
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Return whether the labels have all that a search asks for."""
     return all(labels.get(key) == value for key, value in selector.items())
-
-
-def wanted_slots(pool: PoolDeclared, searches: Iterable[Search], held_outside: Mapping[int, int]) -> int:
-    """Return how many slots the searches that select a pool could use now.
-
-    Args:
-        pool: the pool.
-        searches: all of them.
-        held_outside: leases that trainers of other pools, or of none, hold, by the search's id.
-    """
-    return sum(
-        max(0, search.wanted_leases - held_outside.get(search.search_id, 0))
-        for search in searches
-        if search.name.namespace == pool.name.namespace and selects(search.selector, pool.labels)
-    )

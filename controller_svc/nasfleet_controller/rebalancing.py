@@ -29,7 +29,7 @@ def wanted_back(trainers: Iterable[Trainer], demands: Mapping[int, Demand], now:
     chosen = []
     for lease in waiting:
         demand = demands.get(lease.search_id)
-        if demand is not None and slots.take(demand) is not None and not lease.wanted_back:
+        if demand is not None and next(slots.suiting(demand), None) and not lease.wanted_back:
             chosen.append(lease)
     return chosen
 

@@ -9,9 +9,10 @@ from collections.abc import Collection, Sequence
 from nasfleet.errors import UnavailableError
 from nasfleet.measurement import Failure, FailureKind, Measurement, NotFiniteError
 from nasfleet.names import PoolName, SearchName
+from nasfleet_controller.assignments import assignment_of
 from nasfleet_controller.connection import Connection, StreamTakenOverError
+from nasfleet_controller.demand import demand_of
 from nasfleet_controller.dispatcher import Dispatcher
-from nasfleet_controller.leasing import assignment_of, demand_of
 from nasfleet_controller.moment import Moment
 from nasfleet_controller.outcomes import Outcomes
 from nasfleet_controller.rate import Rate
@@ -134,7 +135,7 @@ class ControllerState:
                 lease.started_at = moment.now
         for fence, epochs in report.progress:
             if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
-                lease.epoch, lease.value = epochs[-1].epoch, epochs[-1].value
+                self.dispatcher.note_epoch(lease, epochs[-1].epoch, epochs[-1].value)
                 self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
         for outcome in report.outcomes:
             status = self._take_outcome(connection, outcome, moment)
@@ -231,14 +232,13 @@ class ControllerState:
         except NotFiniteError as error:
             self._fail(lease, outcome_id, Failure(FailureKind.NOT_FINITE, str(error)), moment)
         else:
-            self.dispatcher.trainers[lease.instance_id].measured += 1
+            self.dispatcher.note_measured(lease)
             self.keep(records, moment)
 
     def _fail(self, lease: Lease, outcome_id: str | None, failure: Failure, moment: Moment) -> None:
         if failure.kind is FailureKind.TRAINER_UNABLE:
-            name = self.dispatcher.trainers[lease.instance_id].profile.name
+            name = self.dispatcher.mark_unable(lease, moment.now).profile.name
             self.notices[lease.search_id] = f"{name} cannot run this search: {failure.message}"
-            self.dispatcher.mark_unable(lease, moment.now)
         seconds = 0.0 if lease.started_at is None else moment.now - lease.started_at
         self.keep(self.searches[lease.search_id].fail(lease.number, outcome_id, failure, seconds, moment.at), moment)
 

@@ -1,12 +1,11 @@
 """What the controller shows of its state: values, made when somebody asks, so that nobody reads what the runner changes."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.names import PoolName, SearchName
-from nasfleet_controller.pools import wanted_slots
+from nasfleet_controller.demand import wanted_slots
 from nasfleet_controller.records import PoolDeclared, SearchState
 from nasfleet_controller.search import Search
 from nasfleet_controller.state import ControllerState
@@ -76,17 +75,12 @@ class PoolView:
     wanted_slots: int
 
 
-def view_pools(state: ControllerState, names: Iterable[PoolName]) -> list[PoolView]:
+def view_pools(state: ControllerState, names: Iterable[PoolName], now: float) -> list[PoolView]:
     """Return declared pools as they are now; a scrape may ask from any thread, so every dictionary is copied first."""
-    pools, searches = state.dispatcher.pools, list(state.searches.values())
-    held: Counter[int] = Counter()
-    held_inside: defaultdict[PoolName | None, Counter[int]] = defaultdict(Counter)
-    for lease in list(state.dispatcher.leases.values()):
-        trainer = state.dispatcher.trainers.get(lease.instance_id)
-        held[lease.search_id] += 1
-        held_inside[None if trainer is None else trainer.profile.pool][lease.search_id] += 1
+    pools, searches, trainers = state.dispatcher.pools, list(state.searches.values()), list(state.dispatcher.trainers.values())
+    wanted = wanted_slots(pools, searches, trainers, now)
     return [
-        PoolView(declared, pools.cordoned(name), wanted_slots(declared, searches, held - held_inside[name]))
+        PoolView(declared, pools.cordoned(name), wanted[name])
         for name in names
         if (declared := pools.declared.get(name)) is not None
     ]

@@ -1,20 +1,12 @@
-"""Which trainers serve which searches, by pool: declared labels, namespaces, cordons, and the slots that searches could use."""
-
-from dataclasses import replace
+"""Which trainers serve which searches, by pool: declared labels, namespaces, cordons."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet.catalogue import Budget, PoolSelector
-from nasfleet.names import PoolName, SearchName
+from nasfleet.names import PoolName
 from nasfleet_controller.dispatcher import Demand, Dispatcher
-from nasfleet_controller.pools import wanted_slots
-from nasfleet_controller.records import PoolDeclared, Proposal, SearchState
-from nasfleet_controller.search import Search
-from nasfleet_controller.snapshots import SearchSnapshot
-from nasfleet_controller.thinking import new_search
+from nasfleet_controller.records import PoolDeclared
 from nasfleet_controller.trainers import TrainerProfile
-from nasfleet_testing.specs import smallest_spec
 
 GPU = PoolName("default", "gpu")
 NAMESPACES = ("default", "other")
@@ -117,45 +109,3 @@ def test_no_trainer_is_ever_given_what_its_pool_forbids(
         pool, cordoned = last.get(profile.pool, (None, set()))
         assert profile.name not in cordoned
         assert selector.items() <= (profile.labels if pool is None else pool.labels).items()
-
-
-def search(search_id: int, namespace: str, trials: int, parallelism: int, selector: dict[str, str]) -> Search:
-    spec = smallest_spec(
-        budget=Budget(trials=trials), parallelism=parallelism, trainer_pool_selector=PoolSelector(match_labels=selector)
-    )
-    name = SearchName(namespace, f"s{search_id}")
-    return new_search(SearchSnapshot(search_id, name, "u", spec, SearchState.RUNNING, "", 0.0, 0.0, 0.0))
-
-
-SEARCHES = st.lists(st.tuples(st.sampled_from(NAMESPACES), st.integers(1, 20), st.integers(1, 20), LABELS), max_size=4)
-
-
-@given(pool=st.builds(declared, st.sampled_from(POOLS[1:])), labels=LABELS, parts=SEARCHES, held=st.data())
-def test_wanted_slots_are_never_negative_and_never_more_than_the_parallelisms_of_the_searches(
-    pool: PoolDeclared, labels: dict[str, str], parts: list[tuple[str, int, int, dict[str, str]]], held: st.DataObject
-) -> None:
-    pool = replace(pool, labels=labels)
-    searches = [search(index, *part) for index, part in enumerate(parts)]
-    outside = {one.search_id: held.draw(st.integers(0, 30)) for one in searches}
-    wanted = wanted_slots(pool, searches, outside)
-    assert 0 <= wanted <= sum(one.spec.parallelism for one in searches)
-    assert wanted <= wanted_slots(pool, searches, {}), "what others hold never makes more wanted"
-    suspended = [one for one in searches if one.suspend(1.0)]
-    assert len(suspended) == len(searches)
-    assert wanted_slots(pool, searches, {}) == 0
-
-
-def test_wanted_slots_count_what_is_left_and_not_what_others_hold() -> None:
-    mine, elsewhere = search(1, "default", 20, 8, {"gpu": "h200"}), search(2, "other", 20, 8, {})
-    picky, short = search(3, "default", 20, 8, {"gpu": "b200"}), search(4, "default", 3, 8, {})
-    pool = declared(gpu="h200")
-    assert wanted_slots(pool, [mine, elsewhere, picky, short], {}) == 8 + 3
-    assert wanted_slots(pool, [mine, elsewhere, picky, short], {1: 5, 4: 7}) == 3 + 0
-
-
-def test_a_search_whose_space_is_exhausted_wants_no_more_slots_than_it_has_open_trials() -> None:
-    one = search(1, "default", 20, 8, {})
-    wanted = one.begin_batch()
-    assert wanted is not None
-    one.propose(wanted, 0, None, [Proposal(0, (0, 0, 0), "h")], 0.0)
-    assert wanted_slots(declared(), [one], {}) == 1

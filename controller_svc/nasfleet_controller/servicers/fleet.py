@@ -83,8 +83,9 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
 
     def _declare(self, declaration: PoolDeclaration) -> PoolView:
         state = self._runner.state
-        state.declare_pool(declaration.pool, declaration.cordoned, declaration.gone, this_moment())
-        [view] = view_pools(state, [declaration.pool.name])
+        moment = this_moment()
+        state.declare_pool(declaration.pool, declaration.cordoned, declaration.gone, moment)
+        [view] = view_pools(state, [declaration.pool.name], moment.now)
         return view
 
     async def _listen(

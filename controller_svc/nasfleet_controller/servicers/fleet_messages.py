@@ -19,7 +19,8 @@ def fleet_to_proto(state: ControllerState, pool: PoolName | None, now: float) ->
         trainers=_trainers_to_proto(state, shown, now),
         queued_trials=sum(search.queued for search in state.searches.values()),
         pools=[
-            pool_to_proto(view) for view in view_pools(state, filter(shown, sorted(state.dispatcher.pools.declared, key=str)))
+            pool_to_proto(view)
+            for view in view_pools(state, filter(shown, sorted(state.dispatcher.pools.declared, key=str)), now)
         ],
     )
 

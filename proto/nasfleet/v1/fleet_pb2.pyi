@@ -617,9 +617,11 @@ class Pool(_message.Message):
     wanted_size: _builtins.int
     """Trainers that it is to have."""
     wanted_slots: _builtins.int
-    """Slots that running searches could use now beyond what trainers outside this pool hold: summed over the running searches
-    that select this pool, the smaller of parallelism and trials left in the budget, less the leases that trainers outside
-    this pool hold of it, at least 0.
+    """Slots of this pool that running searches could use now, summed over those that select it. The demand of a search is the
+    smaller of parallelism and trials left in the budget. The slots that its trials occupy and free ones that suit it, of this
+    pool or elsewhere, meet it first; what is missing is asked of all the pools that it selects, in equal parts, rounded up. Of
+    a pool whose trainers last said that they cannot run the search, no more than one slot is asked until one of them shows
+    that it can.
     """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:

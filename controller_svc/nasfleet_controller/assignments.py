@@ -1,24 +1,10 @@
-"""What a search asks of the fleet, and what the trainer of one of its trials is told. Pure."""
+"""What the trainer of a trial is told of it. Pure."""
 
 import hashlib
 
-from nasfleet_controller.dispatcher import Demand
 from nasfleet_controller.orders import Assignment
 from nasfleet_controller.search import Search
 from nasfleet_controller.trainers import Lease
-
-
-def demand_of(search: Search) -> Demand:
-    """Return how many leases a search could have beside those that it has, and of whom."""
-    return Demand(
-        search.search_id,
-        search.available,
-        search.running,
-        search.spec.weight,
-        search.name.namespace,
-        search.selector,
-        search.spec.trial.lease_seconds,
-    )
 
 
 def assignment_of(search: Search, lease: Lease) -> Assignment:
