@@ -81,6 +81,11 @@ class FailureKind(StrEnum):
         "fit on no node",
         "Add nodes of that kind or free GPUs, or lower spec.replicas; check nodeSelector, tolerations and gpuResource.",
     )
+    ALTERED_BY_OTHERS = (
+        "AlteredByOthers",
+        "somebody alters again and again what the operator applies",
+        "Find who by metadata.managedFields, an admission webhook or an autoscaler, and have them leave the field alone.",
+    )
     CONTROLLER_UNAVAILABLE = (
         "ControllerUnavailable",
         "the controller does not answer",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from nasfleet.catalogue import SearchSpec, TrainerPoolSpec
+from nasfleet_operator.applications import Application
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.plan import Identity
 from nasfleet_operator.views import FleetView, SearchSeen
@@ -155,6 +156,7 @@ class PoolObserved:
         announced: names of the events that are known to be there.
         refusals: why the API server or the controller refused this generation with these labels, with their message, if they
             did within `Settings.retry_seconds`.
+        applied: by the kind of object, how it was applied last.
     """
 
     pool: PoolResource
@@ -165,6 +167,7 @@ class PoolObserved:
     fleet: FleetView | None = None
     announced: frozenset[str] = frozenset()
     refusals: Mapping[FailureKind, str] = field(default_factory=dict)
+    applied: Mapping[str, Application] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,9 +51,15 @@ class ForgetPool:
 
 @dataclass(frozen=True, slots=True)
 class ApplyObject:
-    """Apply a manifest on the server's side, by force on the fields that it has."""
+    """Apply a manifest on the server's side, by force on the fields that it has.
+
+    Attributes:
+        manifest: the object.
+        because: where the object that is there differs, "spec.replicas"; empty if there is none.
+    """
 
     manifest: Mapping[str, Any]
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from nasfleet_operator.pod_problems import Problem, problem_of, refused_pods
 from nasfleet_operator.pool_intent import PoolIntent, gone_trainers, intend, living_pods, own_pods, trainers_by_name
 from nasfleet_operator.pool_status import PoolSight, Rollout, pool_verdicts, worth_telling
 from nasfleet_operator.reporting import report
-from nasfleet_operator.sameness import agrees
+from nasfleet_operator.sameness import agrees, difference
 from nasfleet_operator.scaling_down import deletion_costs, idle_and_busy
 from nasfleet_operator.settings import Settings
 from nasfleet_operator.views import FleetView, PoolView, TrainerState
@@ -48,7 +48,8 @@ def plan_absent_pool(name: PoolName, fleet: FleetView | None) -> Plan:
 
 def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Settings, now: float) -> Plan:
     intent = intend(observed, spec, settings, now)
-    problems = (*_taken(observed), *_refused(observed), *_present_problems(observed, settings, now))
+    altered = tuple(_altered(observed, intent, now))
+    problems = (*_taken(observed), *_refused(observed), *altered, *_present_problems(observed, settings, now))
     # Nobody is told to go as long as nobody can.
     blocked = bool(_taken(observed) or _refused(observed))
     shrinks = len(intent.pods) > intent.wanted and not blocked
@@ -56,12 +57,12 @@ def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Sett
         *_resize(observed, spec, intent),
         *_declare(observed, intent, shrinks=shrinks),
         *(_make_idle_cheap(observed, intent) if shrinks else ()),
-        *(() if blocked else _apply(observed, intent)),
+        *(() if blocked else _apply(observed, intent, now)),
     )
     sight = PoolSight(
         wanted=intent.wanted,
         suspended=spec.suspend,
-        rollout=_rollout(observed, as_desired=blocked or _as_desired(intent.deployment, observed.deployment)),
+        rollout=_rollout(observed, as_desired=blocked or bool(altered) or _as_desired(intent.deployment, observed.deployment)),
         gated=sum(pod.gated for pod in intent.pods),
         problems=problems,
         losses=recent_losses(own_pods(observed), observed.lost, now - settings.recent_seconds),
@@ -119,12 +120,34 @@ def _make_idle_cheap(observed: PoolObserved, intent: PoolIntent) -> Iterator[Eff
         yield SetDeletionCost(observed.pool.identity.namespace, name, cost)
 
 
-def _apply(observed: PoolObserved, intent: PoolIntent) -> Iterator[Effect]:
-    for manifest, found in ((intent.deployment, observed.deployment), (intent.budget, observed.budget)):
-        # One that is being deleted is made anew when it is gone.
-        leaves = found is not None and "deletionTimestamp" in found["metadata"]
-        if not leaves and not _as_desired(manifest, found):
+def _apply(observed: PoolObserved, intent: PoolIntent, now: float) -> Iterator[Effect]:
+    for manifest, found in _objects(observed, intent):
+        if found is None:
             yield ApplyObject(manifest)
+        # One that is being deleted is made anew when it is gone.
+        elif "deletionTimestamp" not in found["metadata"] and not _held(observed, manifest, now):
+            because = difference(manifest, found)
+            yield from () if because is None else (ApplyObject(manifest, because),)
+
+
+def _altered(observed: PoolObserved, intent: PoolIntent, now: float) -> Iterator[Problem]:
+    """Yield what is altered again and again, until it has stayed as it was applied for as long as nobody touched it."""
+    for manifest, found in _objects(observed, intent):
+        last = observed.applied.get(manifest["kind"])
+        if last is None or found is None or not last.contested(manifest):
+            continue
+        if last.held(manifest, now) or not agrees(manifest, found):
+            detail = f"{manifest['kind']} {manifest['metadata']['name']}, {last.because}"
+            yield Problem(FailureKind.ALTERED_BY_OTHERS, detail=detail)
+
+
+def _held(observed: PoolObserved, manifest: Mapping[str, Any], now: float) -> float:
+    last = observed.applied.get(manifest["kind"])
+    return 0.0 if last is None else last.held(manifest, now)
+
+
+def _objects(observed: PoolObserved, intent: PoolIntent) -> tuple[tuple[Mapping[str, Any], Mapping[str, Any] | None], ...]:
+    return (intent.deployment, observed.deployment), (intent.budget, observed.budget)
 
 
 def _as_desired(manifest: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from nasfleet.names import PoolName
+from nasfleet_operator.applications import Application, applied
 from nasfleet_operator.cache import Cache, Key
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller
@@ -15,7 +16,7 @@ from nasfleet_operator.execution import Executor, RefusedError
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
 from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
-from nasfleet_operator.plan import Announce, DeclarePool, DeclareSearch, ForgetSearch, Plan, WriteStatus
+from nasfleet_operator.plan import Announce, ApplyObject, DeclarePool, DeclareSearch, ForgetSearch, Plan, WriteStatus
 from nasfleet_operator.polling import Polled
 from nasfleet_operator.pool_planning import plan_absent_pool, plan_pool
 from nasfleet_operator.search_planning import plan_search
@@ -44,6 +45,15 @@ class _Memory:
     uid: str
     announced: dict[str, float] = field(default_factory=dict)
     refusals: dict[FailureKind, _Refusal] = field(default_factory=dict)
+    applied: dict[str, Application] = field(default_factory=dict)
+
+    def learn(self, plan: Plan, now: float) -> None:
+        """Remember what was done."""
+        self.announced.update({effect.name: now for effect in plan.effects if isinstance(effect, Announce)})
+        for effect in plan.effects:
+            if isinstance(effect, ApplyObject):
+                kind = effect.manifest["kind"]
+                self.applied[kind] = applied(self.applied.get(kind), effect, now)
 
 
 class Reconciler:
@@ -96,7 +106,7 @@ class Reconciler:
         else:
             plan = await self._plan_search(key, memory, resource, now)
         await self._executor.carry_out(plan)
-        memory.announced.update({effect.name: now for effect in plan.effects if isinstance(effect, Announce)})
+        memory.learn(plan, now)
         if any(isinstance(effect, DeclarePool | DeclareSearch | ForgetSearch) for effect in plan.effects):
             await self._polled.look_at(key)
         # What was done may show more to do, and no event need tell of it: its outcome is in the cache already.
@@ -121,6 +131,7 @@ class Reconciler:
             lost=self._cache.lost(key, now),
             fleet=self._polled.fleet(key),
             announced=frozenset(memory.announced),
+            applied=memory.applied,
             refusals={kind: one.message for kind, one in memory.refusals.items() if one.holds(pool, now, self._settings)},
         )
 

@@ -8,34 +8,57 @@ from kubernetes.utils.quantity import parse_quantity
 
 from nasfleet_operator.overlay import MERGE_KEYS, are_keyed
 
-_QUANTITIES = frozenset({"requests", "limits"})
+_MAPS_OF_QUANTITIES = frozenset({"requests", "limits"})
+_QUANTITIES = frozenset({"sizeLimit", "divisor"})
 
 
 def agrees(desired: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     """Return whether every field of `desired` stands in `found` with the same value; quantities are compared as such."""
-    return all(_same(name, value, found.get(name)) for name, value in desired.items())
+    return difference(desired, found) is None
 
 
-def _same(name: str, desired: Any, found: Any) -> bool:
+def difference(desired: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
+    """Return where the first field of `desired` stands that is another in `found`, "spec.replicas"; None if all agree."""
+    paths = (_difference(name, value, found.get(name)) for name, value in desired.items())
+    return next((path for path in paths if path is not None), None)
+
+
+def _difference(name: str, desired: Any, found: Any) -> str | None:
     if desired == found:
-        return True
+        return None
     if found is None:
         # The API server leaves out what is empty, false or zero.
-        return not desired
-    if name in _QUANTITIES and isinstance(desired, Mapping) and isinstance(found, Mapping):
-        return all(resource in found and _quantity(text) == _quantity(found[resource]) for resource, text in desired.items())
-    if isinstance(desired, Mapping):
-        return isinstance(found, Mapping) and agrees(desired, found)
-    if isinstance(desired, Sequence) and not isinstance(desired, str):
-        return isinstance(found, Sequence) and _same_entries(MERGE_KEYS.get(name), desired, found)
-    return name == "sizeLimit" and _quantity(desired) == _quantity(found)
+        return name if desired else None
+    if isinstance(desired, Mapping) and isinstance(found, Mapping):
+        quantities = name in _MAPS_OF_QUANTITIES
+        inner = _quantities(desired, found) if quantities else difference(desired, found)
+        return None if inner is None else f"{name}.{inner}"
+    if _are_lists(desired, found):
+        inner = _entries(MERGE_KEYS.get(name), desired, found)
+        return None if inner is None else name + inner
+    return None if name in _QUANTITIES and _quantity(desired) == _quantity(found) else name
 
 
-def _same_entries(key: str | None, desired: Sequence[Any], found: Sequence[Any]) -> bool:
+def _quantities(desired: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
+    same = (name in found and _quantity(text) == _quantity(found[name]) for name, text in desired.items())
+    return next((name for name, agree in zip(desired, same, strict=True) if not agree), None)
+
+
+def _are_lists(*values: Any) -> bool:
+    return all(isinstance(value, Sequence) and not isinstance(value, str) for value in values)
+
+
+def _entries(key: str | None, desired: Sequence[Any], found: Sequence[Any]) -> str | None:
     if key is None or not are_keyed(desired, key) or not are_keyed(found, key):
-        return len(desired) == len(found) and all(_same("", *pair) for pair in zip(desired, found, strict=True))
+        same = len(desired) == len(found) and all(_difference("", *pair) is None for pair in zip(desired, found, strict=True))
+        return None if same else ""
     by_key = {entry[key]: entry for entry in found}
-    return all(entry[key] in by_key and agrees(entry, by_key[entry[key]]) for entry in desired)
+    for entry in desired:
+        there = by_key.get(entry[key])
+        inner = "" if there is None else difference(entry, there)
+        if inner is not None:
+            return f"[{entry[key]}].{inner}".rstrip(".")
+    return None
 
 
 def _quantity(value: Any) -> Decimal | str:

@@ -4,7 +4,7 @@ import pytest
 
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.deployment import deployment
-from nasfleet_operator.sameness import agrees
+from nasfleet_operator.sameness import agrees, difference
 from nasfleet_testing.observed_resources import SETTINGS, pool
 
 
@@ -15,6 +15,7 @@ from nasfleet_testing.observed_resources import SETTINGS, pool
         pytest.param({"limits": {"memory": "1.5Gi"}}, {"limits": {"memory": "1536Mi"}}, id="and in another unit"),
         pytest.param({"limits": {"nvidia.com/gpu": 1}}, {"limits": {"nvidia.com/gpu": "1"}}, id="and as a number"),
         pytest.param({"emptyDir": {"sizeLimit": "1Gi"}}, {"emptyDir": {"sizeLimit": "1024Mi"}}, id="and of a volume"),
+        pytest.param({"divisor": "1024Ki"}, {"divisor": "1Mi"}, id="and of the downward API"),
         pytest.param({"a": 1}, {"a": 1, "b": 2}, id="a default of the API server"),
         pytest.param({"hostNetwork": False, "args": [], "labels": {}}, {}, id="what the API server leaves out"),
         pytest.param({"env": [{"name": "A"}]}, {"env": [{"name": "B"}, {"name": "A", "value": ""}]}, id="another's entry"),
@@ -42,6 +43,20 @@ def test_these_are_as_desired(desired: dict[str, Any], found: dict[str, Any]) ->
 )
 def test_these_are_not(desired: dict[str, Any], found: dict[str, Any]) -> None:
     assert not agrees(desired, found)
+
+
+@pytest.mark.parametrize(
+    ("desired", "found", "where"),
+    [
+        ({"spec": {"replicas": 2}}, {"spec": {"replicas": 5}}, "spec.replicas"),
+        ({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "A", "value": "2"}]}, "env[A].value"),
+        ({"env": [{"name": "A", "value": "1"}]}, {"env": []}, "env[A]"),
+        ({"command": ["a"]}, {"command": ["b"]}, "command"),
+        ({"limits": {"cpu": "1", "memory": "1Gi"}}, {"limits": {"cpu": "1", "memory": "2Gi"}}, "limits.memory"),
+    ],
+)
+def test_what_is_not_as_desired_is_named(desired: dict[str, Any], found: dict[str, Any], where: str) -> None:
+    assert difference(desired, found) == where
 
 
 def test_a_field_that_the_pool_no_longer_asks_for_is_seen_too() -> None:
