@@ -24,6 +24,7 @@ _BY_REFUSAL: Mapping[str, FailureKind] = {
     "serviceaccount": FailureKind.SERVICE_ACCOUNT_MISSING,
     "service account": FailureKind.SERVICE_ACCOUNT_MISSING,
 }
+_CRASHES = 2  # one crash is none of a loop; from the second one kubelet waits before the next start
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,11 @@ class Problem:
 
 
 def problem_of(pod: Pod, since: float) -> Problem | None:
-    """Return what keeps a pod from its work; a lack of memory after `since` counts though it runs again by now."""
+    """Return what keeps a pod from its work.
+
+    What happened after `since` counts on: a lack of memory though it runs again by now, crashes as long as it is not ready,
+    since between two of them a container runs or has just ended, and waits for nothing.
+    """
     if not pod.lives:
         return None
     for container in pod.containers:
@@ -44,6 +49,8 @@ def problem_of(pod: Pod, since: float) -> Problem | None:
             return Problem(FailureKind.OUT_OF_MEMORY, pod.name)
         if (kind := _BY_WAITING.get(container.waiting_reason)) is not None:
             return Problem(kind, pod.name, container.waiting_message)
+        if not pod.ready and container.restarts >= _CRASHES and any(end.ended_at > since for end in _ends(container)):
+            return Problem(FailureKind.CRASH_LOOPING, pod.name)
     scheduled = pod.conditions.get("PodScheduled")
     if scheduled is not None and scheduled.status is Truth.FALSE and scheduled.reason == "Unschedulable":
         return Problem(FailureKind.UNSCHEDULABLE, pod.name, scheduled.message)

@@ -31,6 +31,12 @@ def killed(*, ready: bool, ago: float) -> Pod:
     return pod(ready=ready, containers=(Container(name="trainer", waiting_reason="", ended_before=end),))
 
 
+def crashed(*, restarts: int, ago: float, ready: bool = False, now: bool = False) -> Pod:
+    end = Termination(reason="Error", exit_code=1, ended_at=NOW - ago)
+    ends = {"ended": end} if now else {"ended_before": end}
+    return pod(ready=ready, containers=(Container(name="trainer", restarts=restarts, **ends),))
+
+
 def unscheduled(reason: str, **about: Any) -> Pod:
     because = condition(reason, Truth.FALSE, "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
     return pod(phase="Pending", ready=False, node="", conditions={"PodScheduled": because}, **about)
@@ -95,6 +101,8 @@ def test_each_lost_pod_counts_once_and_for_ten_minutes() -> None:
         ),
         pytest.param(waiting("CreateContainerConfigError"), FailureKind.CONFIG_ERROR, id="config"),
         pytest.param(waiting("CrashLoopBackOff"), FailureKind.CRASH_LOOPING, id="crashing"),
+        pytest.param(crashed(restarts=2, ago=30), FailureKind.CRASH_LOOPING, id="between two crashes"),
+        pytest.param(crashed(restarts=2, ago=0, now=True), FailureKind.CRASH_LOOPING, id="just crashed"),
         pytest.param(killed(ready=False, ago=3000), FailureKind.OUT_OF_MEMORY, id="out of memory, not back yet"),
         pytest.param(killed(ready=True, ago=30), FailureKind.OUT_OF_MEMORY, id="out of memory, and back"),
         pytest.param(unscheduled("Unschedulable"), FailureKind.UNSCHEDULABLE, id="fits nowhere"),
@@ -111,6 +119,9 @@ def test_a_pod_says_what_keeps_it_from_its_work(failing: Pod, kind: FailureKind)
     [
         pytest.param(pod(), id="one that works"),
         pytest.param(waiting("ContainerCreating"), id="one that starts"),
+        pytest.param(crashed(restarts=1, ago=30), id="one that crashed once and starts again"),
+        pytest.param(crashed(restarts=9, ago=30, ready=True), id="one that works after crashes"),
+        pytest.param(crashed(restarts=9, ago=3000), id="one whose crashes are long ago"),
         pytest.param(unscheduled("SchedulingGated", gated=True), id="one that waits for its queue"),
         pytest.param(killed(ready=True, ago=3000), id="one that ran out of memory long ago"),
         pytest.param(unscheduled("Unschedulable", deleted_at=NOW), id="one that goes"),
