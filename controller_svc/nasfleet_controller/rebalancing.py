@@ -2,6 +2,7 @@
 
 A lease is given ahead of time so that no trainer waits between two children. Once there are more trainers than trials that
 wait, such a lease only holds its trial up. Its trainer is asked for it; if the training has begun there meanwhile, it stays.
+A trial that has moved begins at once unless its new trainer is full again by then; it waits there then, and may move once more.
 """
 
 from collections.abc import Iterable, Mapping
