@@ -25,6 +25,7 @@ class Pools:
     def delete(self, name: PoolName) -> bool:
         """Forget a pool; return whether it was declared."""
         self._cordons.pop(name, None)
+        self._doubts = {doubt for doubt in self._doubts if doubt[0] != name}
         return self.declared.pop(name, None) is not None
 
     def cordoned(self, name: PoolName) -> frozenset[str]:

@@ -192,3 +192,6 @@ def test_a_pool_alone_that_cannot_run_a_search_is_not_held_at_its_maximum() -> N
     assert wanted(dispatcher, one, now=1.0) == {A: 1}
     dispatcher.disconnect("t")
     assert wanted(dispatcher, one, now=1.0) == {A: 1}, "one trainer stays to find out"
+    dispatcher.delete_pool(A)
+    dispatcher.declare(PoolDeclared(A, {}, "", 0), ())
+    assert wanted(dispatcher, one, now=1.0) == {A: 8}, "a pool that is made anew has said nothing yet"
