@@ -19,6 +19,7 @@ LEAVING_SECONDS = 10
 
 _USER = 65532
 _TOKEN_SECONDS = 3600
+_PROBE_SECONDS = 3  # a trainer may take two to find out that it does not answer, and is to say so itself
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 
@@ -142,4 +143,9 @@ def _placement(pool: Identity, spec: TrainerPoolSpec) -> dict[str, Any]:
 
 
 def _probe(path: str, *, seconds: int, failures: int) -> dict[str, Any]:
-    return {"httpGet": {"path": path, "port": "metrics"}, "periodSeconds": seconds, "failureThreshold": failures}
+    return {
+        "httpGet": {"path": path, "port": "metrics"},
+        "periodSeconds": seconds,
+        "timeoutSeconds": _PROBE_SECONDS,
+        "failureThreshold": failures,
+    }
