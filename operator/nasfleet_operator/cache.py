@@ -21,9 +21,6 @@ class Key:
     namespace: str
     name: str
 
-    def __str__(self) -> str:
-        return f"{self.kind.name} {self.namespace}/{self.name}"
-
 
 @dataclass(frozen=True, slots=True)
 class _Entry:

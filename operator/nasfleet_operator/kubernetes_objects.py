@@ -69,8 +69,6 @@ def read_pod(raw: Mapping[str, Any]) -> Pod:
         replica_set=_replica_set(about),
         phase=status.get("phase", "Pending"),
         reason=status.get("reason", ""),
-        message=status.get("message", ""),
-        node=spec.get("nodeName", ""),
         ready="Ready" in conditions and conditions["Ready"].status is Truth.TRUE,
         gated=bool(spec.get("schedulingGates")),
         created_at=read_time(about["creationTimestamp"]),

@@ -104,7 +104,6 @@ class Pod:
         replica_set: name of the ReplicaSet that controls it, else empty.
         phase: "Pending", "Running", "Succeeded", "Failed" or "Unknown".
         reason: why it failed as a whole ("Evicted"), else empty.
-        node: where it was put, else empty.
         ready: whether its probes say so.
         gated: whether something keeps it from being scheduled on purpose, as Kueue does.
         deleted_at: when it was told to go; None if it was not.
@@ -117,8 +116,6 @@ class Pod:
     replica_set: str = ""
     phase: str = "Pending"
     reason: str = ""
-    message: str = ""
-    node: str = ""
     ready: bool = False
     gated: bool = False
     created_at: float

@@ -76,7 +76,7 @@ def test_a_pod_is_read_with_all_that_tells_how_it_is() -> None:
             "annotations": {"controller.kubernetes.io/pod-deletion-cost": "-3"},
             "ownerReferences": [owner],
         },
-        "spec": {"nodeName": "node-1", "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]},
+        "spec": {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]},
         "status": {
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2027-01-15T08:00:00Z"}],
@@ -91,10 +91,9 @@ def test_a_pod_is_read_with_all_that_tells_how_it_is() -> None:
         },
     }
     pod = read_pod(raw)
-    assert (pod.name, pod.replica_set, pod.node, pod.ready, pod.gated) == (
+    assert (pod.name, pod.replica_set, pod.ready, pod.gated) == (
         "gpu-trainers-5d8f-x",
         "gpu-trainers-5d8f",
-        "node-1",
         True,
         True,
     )

@@ -39,6 +39,14 @@ def test_a_pod_concerns_its_pool_and_only_if_it_is_news(cache: Cache) -> None:
     assert cache.take(PODS, pod(3, status={"phase": "Pending"})) == KEY
 
 
+def test_what_no_plan_depends_on_is_no_news_of_a_pod(cache: Cache) -> None:
+    def told(version: int, node: str) -> dict[str, Any]:
+        return pod(version, status={"phase": "Running", "message": f"on {node}"}) | {"spec": {"nodeName": node}}
+
+    cache.take(PODS, told(1, "one"))
+    assert cache.take(PODS, told(2, "two")) is None
+
+
 def test_older_tellings_change_nothing(cache: Cache) -> None:
     cache.take(PODS, pod(10, status={"phase": "Pending"}))
     assert cache.take(PODS, pod(9)) is None

@@ -39,7 +39,7 @@ def crashed(*, restarts: int, ago: float, ready: bool = False, now: bool = False
 
 def unscheduled(reason: str, **about: Any) -> Pod:
     because = condition(reason, Truth.FALSE, "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
-    return pod(phase="Pending", ready=False, node="", conditions={"PodScheduled": because}, **about)
+    return pod(phase="Pending", ready=False, conditions={"PodScheduled": because}, **about)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ SPACE = SearchSpaceSection(space=Choices(decisions=(ChoiceDecision(name="width",
 
 def pod(number: int = 0, **about: Any) -> Pod:
     """Return a pod that works, or one that differs from it."""
-    fields = {"phase": "Running", "ready": True, "node": "node-1", "replica_set": "gpu-trainers-5d8f", "created_at": NOW - 900}
+    fields = {"phase": "Running", "ready": True, "replica_set": "gpu-trainers-5d8f", "created_at": NOW - 900}
     return Pod(name=f"gpu-trainers-5d8f-{number}", uid=f"pod-{number}", **(fields | about))
 
 
