@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from nasfleet.errors import ConflictError, NotFoundError
+from nasfleet.errors import ConflictError, InvalidInputError, NotFoundError
 from nasfleet_operator.api_server import ApiServer, Body
 from nasfleet_operator.kinds import EVENTS, PODS, POOLS, Kind, kind_of, kind_of_identity
 from nasfleet_operator.kubernetes_objects import DELETION_COST, FINALIZER
@@ -44,8 +44,8 @@ class Cluster(Protocol):
     async def write_status(self, target: Identity, status: Raw) -> Raw | None:
         """Make the status be this; InvalidInputError also if another object has the name by now."""
 
-    async def set_replicas(self, namespace: str, pool: str, replicas: int) -> None:
-        """Write a pool's size by its scale subresource."""
+    async def set_replicas(self, pool: Identity, before: int, replicas: int) -> None:
+        """Write a pool's size by its scale subresource; ConflictError if it is another than before, or another pool's."""
 
     async def set_deletion_cost(self, namespace: str, pod: str, cost: int) -> Raw | None:
         """Say how dear a pod is."""
@@ -100,9 +100,19 @@ class KubernetesCluster:
         path = kind.path(target.namespace, target.name, "status")
         return await self._if_there(self._patch(kind, path, patch, "application/json-patch+json"))
 
-    async def set_replicas(self, namespace: str, pool: str, replicas: int) -> None:
+    async def set_replicas(self, pool: Identity, before: int, replicas: int) -> None:
         """Write a pool's size by its scale subresource."""
-        await self._if_there(self._merge(POOLS, POOLS.path(namespace, pool, "scale"), {"spec": {"replicas": replicas}}))
+        patch: Body = [
+            {"op": "test", "path": "/metadata/uid", "value": pool.uid},
+            # As a whole, for a size of zero is left out of it.
+            {"op": "test", "path": "/spec", "value": {"replicas": before} if before else {}},
+            {"op": "add", "path": "/spec/replicas", "value": replicas},
+        ]
+        path = POOLS.path(pool.namespace, pool.name, "scale")
+        try:
+            await self._if_there(self._patch(POOLS, path, patch, "application/json-patch+json"))
+        except InvalidInputError as error:
+            raise ConflictError(f"{pool.namespace}/{pool.name} no longer wants {before} trainers: {error}") from error
 
     async def set_deletion_cost(self, namespace: str, pod: str, cost: int) -> Raw | None:
         """Say how dear a pod is."""

@@ -110,8 +110,8 @@ class Executor:
                 self._learn(kind_of(manifest["apiVersion"], manifest["kind"]), await self._apply(manifest))
             case SetDeletionCost(namespace, pod, cost):
                 self._learn(PODS, await cluster.set_deletion_cost(namespace, pod, cost))
-            case SetReplicas(namespace, pool, replicas):
-                await cluster.set_replicas(namespace, pool, replicas)
+            case SetReplicas(pool, before, replicas):
+                await cluster.set_replicas(pool, before, replicas)
             case SetFinalizer(target, present):
                 answer = await cluster.set_finalizer(target, present=present)
                 if present and answer is None:

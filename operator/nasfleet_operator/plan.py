@@ -73,10 +73,10 @@ class SetDeletionCost:
 
 @dataclass(frozen=True, slots=True)
 class SetReplicas:
-    """Write a pool's spec.replicas by its scale subresource."""
+    """Write a pool's spec.replicas by its scale subresource, unless it is no longer what the plan was made from."""
 
-    namespace: str
-    pool: str
+    pool: Identity
+    before: int
     replicas: int
 
 

@@ -48,13 +48,15 @@ def plan_absent_pool(name: PoolName, fleet: FleetView | None) -> Plan:
 
 def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Settings, now: float) -> Plan:
     intent = intend(observed, spec, settings, now)
+    if intent.replicas != spec.replicas:
+        # It comes back as what the pool declares, in a new generation; somebody else may have declared otherwise meanwhile.
+        return Plan((SetReplicas(observed.pool.identity, spec.replicas, intent.replicas),))
     altered = tuple(_altered(observed, intent, now))
     problems = (*_taken(observed), *_refused(observed), *altered, *_present_problems(observed, settings, now))
     # Nobody is told to go as long as nobody can.
     blocked = bool(_taken(observed) or _refused(observed))
     shrinks = len(intent.pods) > intent.wanted and not blocked
     effects = (
-        *_resize(observed, spec, intent),
         *_declare(observed, intent, shrinks=shrinks),
         *(_make_idle_cheap(observed, intent) if shrinks else ()),
         *(() if blocked else _apply(observed, intent, now)),
@@ -67,9 +69,7 @@ def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Sett
         problems=problems,
         losses=recent_losses(own_pods(observed), observed.lost, now - settings.recent_seconds),
     )
-    # Writing spec.replicas makes a new generation, which this plan has seen to already.
-    generation = observed.pool.generation + (intent.replicas != spec.replicas)
-    return _told(observed, effects, sight, generation, intent.again_in, settings, now)
+    return _told(observed, effects, sight, intent.again_in, settings, now)
 
 
 def _plan_unreadable(observed: PoolObserved, message: str, settings: Settings, now: float) -> Plan:
@@ -83,13 +83,7 @@ def _plan_unreadable(observed: PoolObserved, message: str, settings: Settings, n
         problems=(Problem(FailureKind.INVALID_SPEC, detail=message), *_present_problems(observed, settings, now)),
         losses=recent_losses(own_pods(observed), observed.lost, now - settings.recent_seconds),
     )
-    return _told(observed, (), sight, observed.pool.generation, None, settings, now)
-
-
-def _resize(observed: PoolObserved, spec: TrainerPoolSpec, intent: PoolIntent) -> Iterator[Effect]:
-    if intent.replicas != spec.replicas:
-        pool = observed.pool.identity
-        yield SetReplicas(pool.namespace, pool.name, intent.replicas)
+    return _told(observed, (), sight, None, settings, now)
 
 
 def _declare(observed: PoolObserved, intent: PoolIntent, *, shrinks: bool) -> Iterator[Effect]:
@@ -189,15 +183,14 @@ def _told(
     observed: PoolObserved,
     effects: tuple[Effect, ...],
     sight: PoolSight,
-    generation: int,
     again_in: float | None,
     settings: Settings,
     now: float,
 ) -> Plan:
     pool = observed.pool
-    conditions = settle(pool_verdicts(sight), pool.conditions, generation, now)
+    conditions = settle(pool_verdicts(sight), pool.conditions, pool.generation, now)
     facts = {
-        "observedGeneration": generation,
+        "observedGeneration": pool.generation,
         "replicas": sight.rollout.total,
         "readyReplicas": sight.rollout.ready,
         "updatedReplicas": sight.rollout.updated,

@@ -16,7 +16,16 @@ from nasfleet_operator.execution import Executor, RefusedError
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
 from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
-from nasfleet_operator.plan import Announce, ApplyObject, DeclarePool, DeclareSearch, ForgetSearch, Plan, WriteStatus
+from nasfleet_operator.plan import (
+    Announce,
+    ApplyObject,
+    DeclarePool,
+    DeclareSearch,
+    ForgetSearch,
+    Plan,
+    SetReplicas,
+    WriteStatus,
+)
 from nasfleet_operator.polling import Polled
 from nasfleet_operator.pool_planning import plan_absent_pool, plan_pool
 from nasfleet_operator.search_planning import plan_search
@@ -109,8 +118,9 @@ class Reconciler:
         memory.learn(plan, now)
         if any(isinstance(effect, DeclarePool | DeclareSearch | ForgetSearch) for effect in plan.effects):
             await self._polled.look_at(key)
-        # What was done may show more to do, and no event need tell of it: its outcome is in the cache already.
-        acted = any(not isinstance(effect, WriteStatus | Announce) for effect in plan.effects)
+        # What was done may show more to do, and no event need tell of it: its outcome is in the cache already. But for a pool's
+        # new size, which the watch brings.
+        acted = any(not isinstance(effect, WriteStatus | Announce | SetReplicas) for effect in plan.effects)
         return 0.0 if acted else plan.again_in
 
     async def _forget_pool(self, key: Key) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nasfleet.errors import InvalidInputError, NotFoundError, UnavailableError
+from nasfleet.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from nasfleet_operator.api_server import ForbiddenError
 from nasfleet_operator.cluster import KubernetesCluster
 from nasfleet_operator.execution import refusal_kind
@@ -140,7 +141,7 @@ async def test_writing_to_what_is_gone_is_no_error(space: Namespace, cluster: Ku
     assert await cluster.set_finalizer(target, present=False) is None
     assert await cluster.set_deletion_cost(space.name, "gone", 1) is None
     assert await cluster.get(DEPLOYMENTS, space.name, "gone") is None
-    await cluster.set_replicas(space.name, "gone", 1)
+    await cluster.set_replicas(replace(target, kind="TrainerPool"), 0, 1)
 
 
 async def test_our_finalizer_comes_and_goes_and_those_of_others_stay(space: Namespace, cluster: KubernetesCluster) -> None:
@@ -167,9 +168,10 @@ async def test_an_event_is_made_once(space: Namespace, cluster: KubernetesCluste
 
 
 async def test_pools_are_scaled_and_pods_made_dear(space: Namespace, cluster: KubernetesCluster) -> None:
-    space.apply(pool("one"))
-    await cluster.set_replicas(space.name, "one", 7)
-    assert space.get("trainerpool", "one")["spec"]["replicas"] == 7
+    target = applied(space, pool("one"))
+    for before, after in ((1, 7), (7, 0), (0, 3)):
+        await cluster.set_replicas(target, before, after)
+        assert space.get("trainerpool", "one")["spec"]["replicas"] == after
     about = {"name": "dear", "labels": {"nasfleet.dev/pool": "one"}, "annotations": {"team": "vision"}}
     containers = {"containers": [{"name": "one", "image": "one"}]}
     space.apply({"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": containers})
@@ -177,6 +179,15 @@ async def test_pools_are_scaled_and_pods_made_dear(space: Namespace, cluster: Ku
     assert answer is not None
     assert answer["metadata"]["annotations"]["controller.kubernetes.io/pod-deletion-cost"] == "-3"
     assert answer["metadata"]["annotations"]["team"] == "vision"
+
+
+async def test_a_size_that_somebody_else_has_written_is_not_overwritten(space: Namespace, cluster: KubernetesCluster) -> None:
+    target = applied(space, pool("one", replicas=2))
+    space.kubectl("scale", "trainerpool/one", "--replicas=10")
+    for before, pool_then in ((2, target), (0, target), (10, replace(target, uid="another-uid"))):
+        with pytest.raises(ConflictError, match="no longer wants"):
+            await cluster.set_replicas(pool_then, before, 5)
+    assert space.get("trainerpool", "one")["spec"]["replicas"] == 10
 
 
 async def test_long_lists_come_page_after_page_as_of_one_moment(

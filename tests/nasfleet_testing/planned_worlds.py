@@ -57,8 +57,9 @@ def stored(manifest: Mapping[str, Any], before: Mapping[str, Any] | None) -> dic
 def _on_pool(effect: Effect, observed: PoolObserved) -> PoolObserved:  # noqa: PLR0911 - one return for each effect
     pool, fleet = observed.pool, observed.fleet
     match effect:
-        case SetReplicas(replicas=replicas):
+        case SetReplicas(before=before, replicas=replicas):
             assert isinstance(pool.declared, TrainerPoolSpec)
+            assert pool.declared.replicas == before
             declared = replace(pool.declared, replicas=replicas)
             return replace(observed, pool=replace(pool, declared=declared, generation=pool.generation + 1))
         case DeclarePool():
