@@ -11,7 +11,7 @@ from nasfleet_controller.dispatcher import Demand
 from nasfleet_controller.free_slots import FreeSlots
 from nasfleet_controller.trainers import Lease, Trainer
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 2.0  # behind a child that trains for less, a lease begins about as soon as it could have moved
 
 
 def wanted_back(trainers: Iterable[Trainer], demands: Mapping[int, Demand], now: float) -> list[Lease]:

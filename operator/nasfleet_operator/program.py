@@ -26,8 +26,6 @@ from nasfleet_operator.metrics import OperatorMetrics
 from nasfleet_operator.operating import Operator
 from nasfleet_operator.pacing import Pace
 
-CONTROLLER_THREADS = 8
-
 log = structlog.get_logger()
 
 
@@ -65,7 +63,8 @@ async def operating(
     pace = Pace(config.api_calls_per_second, burst=int(2 * config.api_calls_per_second))
     with (
         Client(config.controller, timeout=config.controller_timeout) as rpc,
-        ThreadPoolExecutor(CONTROLLER_THREADS, "controller") as threads,
+        # One call at a time for each worker, and one for polling.
+        ThreadPoolExecutor(config.workers + 1, "controller") as threads,
     ):
         async with ApiClient(configuration) as client:
             server = ApiServer(client, pace, config.api_timeout, metrics.count_call)

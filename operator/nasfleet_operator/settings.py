@@ -16,7 +16,8 @@ class Settings:
         token_audience: for whom the projected tokens of trainers are.
         forget_after_seconds: a search whose controller cannot be reached is deleted without it after this long.
         retry_seconds: what was refused is tried again after this long.
-        count_seconds: fields of a status that only count are written at most this often.
+        count_seconds: fields of a status that only count are written at most this often. A thousand busy resources then need
+            the hundred calls a second that the operator has by default, and people see numbers that move.
         recent_seconds: pods that were lost within this time are told of in conditions.
         announce_seconds: changes of conditions within this time get their event, if it is not there yet.
     """

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
 
-MOST_DOUBLINGS = 16
+MOST_DOUBLINGS = 16  # from half a second to nine hours, far more than any backoff is let grow to
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,10 @@ class Spacing:
     """How passes over one key are spaced, in seconds.
 
     Attributes:
-        interval: between the beginnings of two passes, at least; what comes in between is seen by the second.
+        interval: between the beginnings of two passes, at least; what comes in between is seen by the second. Long enough to
+            join the events of pods that are made together, and too short for people to wait for.
         first_backoff: before the pass after a failure; twice as long after each further one.
-        last_backoff: at most.
+        last_backoff: at most, which is how long after its cause is mended a failure may go on.
     """
 
     interval: float = 0.5
