@@ -109,7 +109,8 @@ class ControllerState:
         self.streams.open(connection)
         for earlier in self.dispatcher.earlier_processes(profile):
             earlier.draining = self.streams.orders_for(earlier.profile.instance_id).drain = True  # in case that it lives
-            self._take_back(earlier, f"trainer {profile.name} was started again", moment)
+            # A child that had begun may be what ended it: it counts as lost.
+            self._take_back(earlier, f"trainer {profile.name} was started again", moment, begun=FailureKind.LEASE_EXPIRED)
         dropped, in_vain = self.dispatcher.connect(profile, held, moment.now)
         orders = self.streams.orders_for(profile.instance_id)
         orders.stopped += in_vain
@@ -190,9 +191,10 @@ class ControllerState:
         self.dispatcher.disconnect(trainer.profile.instance_id)
         self._take_back(trainer, why, moment)
 
-    def _take_back(self, trainer: Trainer, why: str, moment: Moment) -> None:
+    def _take_back(self, trainer: Trainer, why: str, moment: Moment, begun: FailureKind = FailureKind.RETURNED) -> None:
         for lease in tuple(trainer.leases.values()):
-            self._fail(lease, None, Failure(FailureKind.RETURNED, why), moment)
+            kind = FailureKind.RETURNED if lease.started_at is None else begun
+            self._fail(lease, None, Failure(kind, why), moment)
 
     def _ask_back(self, moment: Moment) -> None:
         """Ask for what waits behind a child though another trainer could begin it."""

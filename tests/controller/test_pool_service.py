@@ -78,6 +78,15 @@ async def trainers(fleet: Stub, count: int) -> Sequence[fleet_pb2.Trainer]:
             await asyncio.sleep(0.01)
 
 
+async def begun_at(fleet: Stub) -> None:
+    """Wait until the controller knows of a child that has begun."""
+    async with asyncio.timeout(10):
+        while True:
+            if any(held.started for trainer in await trainers(fleet, 1) for held in trainer.trials):
+                return
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(f"sqlite:///{tmp_path / 'store.db'}")
@@ -215,12 +224,19 @@ async def test_leases_of_a_gone_pod_go_back_also_if_the_controller_was_restarted
 ONE_TRIAL = smallest_spec(budget=Budget(trials=1), parallelism=1, trial=TrialSettings(retries=Retries(lost=0)))
 
 
-async def test_what_a_process_held_goes_back_at_nobodys_cost_when_its_pod_starts_another(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("begun", "kind"), [(True, FailureKind.LEASE_EXPIRED), (False, FailureKind.RETURNED)], ids=["begun", "waiting"]
+)
+async def test_what_a_process_held_goes_back_at_once_when_its_pod_starts_another(
+    store: Store, *, begun: bool, kind: FailureKind
+) -> None:
     async with controller(store) as (searches, fleet, results):
-        await searches.EnsureSearch(ensure(ONE_TRIAL))
+        await searches.EnsureSearch(ensure(replace(ONE_TRIAL, trial=TrialSettings(retries=Retries(lost=int(begun))))))
         before = await join(fleet, "t", instance_id="before")
         [fence] = await assignments(before, 1)
-        await before.write(fleet_pb2.WorkRequest(started_fences=[fence]))
+        if begun:
+            await before.write(fleet_pb2.WorkRequest(started_fences=[fence]))
+            await begun_at(fleet)
         after = await join(fleet, "t", instance_id="after")
         async with asyncio.timeout(10):  # the lease would expire after 30 s
             assert await assignments(after, 1) == [fence + 1]
@@ -230,7 +246,7 @@ async def test_what_a_process_held_goes_back_at_nobodys_cost_when_its_pod_starts
         assert [one.instance_id for one in await trainers(fleet, 1)] == ["after"]
         trial = (await results.GetTrial(results_pb2.GetTrialRequest(name=f"{SEARCH}/trials/0"))).trial
         failure = trial.attempts[0].failure
-        assert (failure.kind, failure.message) == (FailureKind.RETURNED.value, "trainer t was started again")
+        assert (failure.kind, failure.message) == (kind.value, "trainer t was started again")
         after.cancel()
 
 
