@@ -8,22 +8,25 @@ behind. All else, tolerations too, is replaced.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MERGE_KEYS: Mapping[str, str] = {
-    "containers": "name",
-    "initContainers": "name",
-    "env": "name",
-    "volumes": "name",
-    "imagePullSecrets": "name",
-    "resourceClaims": "name",
-    "claims": "name",
-    "schedulingGates": "name",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
-    "ports": "containerPort",
-    "hostAliases": "ip",
-    "topologySpreadConstraints": "topologyKey",
+MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "env": ("name",),
+    "volumes": ("name",),
+    "imagePullSecrets": ("name",),
+    "resourceClaims": ("name",),
+    "claims": ("name",),
+    "schedulingGates": ("name",),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "ports": ("containerPort", "protocol"),
+    "hostAliases": ("ip",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
 }
-"""By which key Kubernetes tells the entries of a list of a pod template apart."""
+"""By which fields Kubernetes tells the entries of a list of a pod template apart; a protocol may be left out."""
+
+Key = tuple[str | int | None, ...]
+_DEFAULTS = {"protocol": "TCP"}
 
 
 def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,24 +40,32 @@ def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def are_keyed(entries: Any, key: str) -> bool:
-    """Return whether these are the entries of a list that can be told apart by this key."""
+def key_of(entry: Mapping[str, Any], fields: Sequence[str]) -> Key:
+    """Return what tells an entry of a list apart from the others."""
+    return tuple(entry.get(field, _DEFAULTS.get(field)) for field in fields)
+
+
+def are_keyed(entries: Any, fields: Sequence[str]) -> bool:
+    """Return whether these are the entries of a list that can be told apart by these fields."""
     return isinstance(entries, list) and all(
-        isinstance(entry, Mapping) and isinstance(entry.get(key), str | int) for entry in entries
+        isinstance(entry, Mapping) and all(isinstance(part, str | int) for part in key_of(entry, fields)) for entry in entries
     )
 
 
 def _laid(name: str, under: Any, over: Any) -> Any:
     if isinstance(over, Mapping):
         return overlay(under if isinstance(under, Mapping) else {}, over)
-    key = MERGE_KEYS.get(name)
-    if key is not None and are_keyed(over, key) and are_keyed(under or [], key):
-        return _merged_entries(under or [], over, key)
+    fields = MERGE_KEYS.get(name)
+    if fields is not None and are_keyed(over, fields) and are_keyed(under or [], fields):
+        return _merged_entries(under or [], over, fields)
     return over
 
 
-def _merged_entries(under: Sequence[Mapping[str, Any]], over: Sequence[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
-    merged = {entry[key]: dict(entry) for entry in under}
+def _merged_entries(
+    under: Sequence[Mapping[str, Any]], over: Sequence[Mapping[str, Any]], fields: Sequence[str]
+) -> list[dict[str, Any]]:
+    merged = {key_of(entry, fields): dict(entry) for entry in under}
     for entry in over:
-        merged[entry[key]] = overlay(merged.get(entry[key], {}), entry)
+        key = key_of(entry, fields)
+        merged[key] = overlay(merged.get(key, {}), entry)
     return list(merged.values())

@@ -6,7 +6,7 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from nasfleet_operator.overlay import MERGE_KEYS, are_keyed
+from nasfleet_operator.overlay import MERGE_KEYS, are_keyed, key_of
 
 _MAPS_OF_QUANTITIES = frozenset({"requests", "limits"})
 _QUANTITIES = frozenset({"sizeLimit", "divisor"})
@@ -48,21 +48,21 @@ def _are_lists(*values: Any) -> bool:
     return all(isinstance(value, Sequence) and not isinstance(value, str) for value in values)
 
 
-def _entries(key: str | None, desired: Sequence[Any], found: Sequence[Any]) -> str | None:
-    if key is None or not are_keyed(desired, key) or not are_keyed(found, key):
+def _entries(fields: Sequence[str] | None, desired: Sequence[Any], found: Sequence[Any]) -> str | None:
+    if fields is None or not are_keyed(desired, fields) or not are_keyed(found, fields):
         same = len(desired) == len(found) and all(_difference("", *pair) is None for pair in zip(desired, found, strict=True))
         return None if same else ""
-    by_key = {entry[key]: entry for entry in found}
+    by_key = {key_of(entry, fields): entry for entry in found}
     for entry in desired:
-        there = by_key.get(entry[key])
+        there = by_key.get(key_of(entry, fields))
         inner = "" if there is None else difference(entry, there)
         if inner is not None:
-            return f"[{entry[key]}].{inner}".rstrip(".")
+            return f"[{entry[fields[0]]}].{inner}".rstrip(".")
     return None
 
 
 def _quantity(value: Any) -> Decimal | str:
     try:
-        return Decimal(parse_quantity(value))  # type: ignore[no-untyped-call]  # the library gives it no types
+        return Decimal(parse_quantity(str(value)))  # type: ignore[no-untyped-call]  # the library gives it no types
     except (ValueError, InvalidOperation):
         return str(value)

@@ -41,6 +41,16 @@ def test_mounts_are_known_by_their_path_and_ports_by_their_number() -> None:
     }
 
 
+def test_entries_that_kubernetes_tells_apart_by_two_fields_stay_apart() -> None:
+    hard = {"topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1}
+    soft = {"topologyKey": "z", "whenUnsatisfiable": "ScheduleAnyway", "maxSkew": 5}
+    assert overlay({}, {"topologySpreadConstraints": [hard, soft]}) == {"topologySpreadConstraints": [hard, soft]}
+    ours, theirs = {"containerPort": 9465, "name": "metrics"}, {"containerPort": 9465, "protocol": "UDP", "name": "own"}
+    assert overlay({"ports": [ours]}, {"ports": [theirs]}) == {"ports": [ours, theirs]}
+    named = {"containerPort": 9465, "protocol": "TCP", "name": "mine"}
+    assert overlay({"ports": [ours]}, {"ports": [named]}) == {"ports": [named]}
+
+
 def test_any_other_list_is_replaced() -> None:
     under = {"tolerations": [{"key": "nvidia.com/gpu"}], "args": ["a", "b"]}
     assert overlay(under, {"tolerations": [{"key": "x"}], "args": ["c"]}) == {"tolerations": [{"key": "x"}], "args": ["c"]}
