@@ -7,11 +7,10 @@ from typing import Any, Protocol
 
 from nasfleet.errors import ConflictError, InvalidInputError, NotFoundError
 from nasfleet_operator.api_server import ApiServer, Body
-from nasfleet_operator.kinds import EVENTS, PODS, POOLS, Kind, kind_of, kind_of_identity
+from nasfleet_operator.kinds import EVENTS, MANAGER, PODS, POOLS, Kind, kind_of, kind_of_identity
 from nasfleet_operator.kubernetes_objects import DELETION_COST, FINALIZER
 from nasfleet_operator.plan import Announce, Identity
 
-FIELD_MANAGER = "nasfleet-operator"
 PAGE = 500
 Raw = Mapping[str, Any]
 
@@ -143,7 +142,7 @@ class KubernetesCluster:
         return await self._patch(kind, path, patch, "application/merge-patch+json")
 
     async def _patch(self, kind: Kind, path: str, patch: Body, content: str, **query: str) -> Raw:
-        query |= {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        query |= {"fieldManager": MANAGER, "fieldValidation": "Strict"}
         return await self._server.call("patch", kind, path, query=query, body=patch, content=content)
 
     @staticmethod
@@ -165,8 +164,8 @@ def _event(event: Announce) -> dict[str, Any]:
         "reason": event.reason,
         "note": event.message[:1024],
         "action": "Reconcile",
-        "reportingController": f"nasfleet.dev/{FIELD_MANAGER}",
-        "reportingInstance": FIELD_MANAGER,
+        "reportingController": f"nasfleet.dev/{MANAGER}",
+        "reportingInstance": MANAGER,
         "regarding": {
             "apiVersion": about.api_version,
             "kind": about.kind,

@@ -7,14 +7,13 @@ from typing import Any
 
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet.names import PoolName
+from nasfleet_operator.kinds import MANAGER, POOL_LABEL
 from nasfleet_operator.observed import PoolResource
 from nasfleet_operator.overlay import overlay
 from nasfleet_operator.plan import Identity
 from nasfleet_operator.settings import Settings
 from nasfleet_operator.trainer_pod import pod_template
 
-MANAGER = "nasfleet-operator"
-POOL_LABEL = "nasfleet.dev/pool"
 APPLIED = "nasfleet.dev/applied"
 """Annotation with the hash of the manifest that was applied: what the manifest no longer says could not be seen otherwise."""
 

@@ -6,6 +6,8 @@ from nasfleet_operator.plan import Identity
 
 API_VERSION = "nasfleet.dev/v1alpha1"
 POOL_LABEL = "nasfleet.dev/pool"
+MANAGER = "nasfleet-operator"
+"""Who manages fields, and objects by their label."""
 
 
 @dataclass(frozen=True, slots=True)

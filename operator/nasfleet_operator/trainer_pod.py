@@ -9,6 +9,7 @@ from typing import Any
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet.catalogue.writing import plain_data
 from nasfleet.names import PoolName
+from nasfleet_operator.kinds import POOL_LABEL
 from nasfleet_operator.plan import Identity
 from nasfleet_operator.settings import Settings
 
@@ -136,7 +137,7 @@ def _placement(pool: Identity, spec: TrainerPoolSpec) -> dict[str, Any]:
                 "topologyKey": "kubernetes.io/hostname",
                 "maxSkew": 1,
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {"nasfleet.dev/pool": pool.name}},
+                "labelSelector": {"matchLabels": {POOL_LABEL: pool.name}},
             }
         ]
     return placement
