@@ -93,12 +93,12 @@ class FailureKind(StrEnum):
     )
     NODE_LOST = (
         "NodeLost",
-        "went with their node",
+        "went with a node",
         "Nothing is needed here: their trials went to others. Look at the node.",
     )
     EVICTED = (
         "Evicted",
-        "were evicted because their node ran short of a resource",
+        "had to go because a node ran short of a resource",
         "Their trials went to others. Request what a trainer needs: spec.memory, ephemeral-storage in spec.template.",
     )
     PREEMPTED = (
@@ -108,7 +108,7 @@ class FailureKind(StrEnum):
     )
     DRAINED = (
         "Drained",
-        "were moved off their node by an eviction",
+        "had to leave a node by an eviction",
         "Nothing is needed: their trials went to others. spec.maxUnavailable says how many may go at once.",
     )
 

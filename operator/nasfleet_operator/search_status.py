@@ -12,6 +12,7 @@ from nasfleet_operator.plan import EventKind
 from nasfleet_operator.views import SearchState, SearchView
 
 _HOUR_SECONDS = 3600.0
+_REWARD_DIGITS = 6
 
 
 class State(StrEnum):
@@ -94,7 +95,7 @@ def search_numbers(view: SearchView) -> dict[str, Any]:
             "distinct": counts.distinct,
         },
         "progress": f"{counts.settled}/{view.spec.budget.trials}",
-        "bestReward": None if best is None else best.reward,
+        "bestReward": None if best is None else float(f"{best.reward:.{_REWARD_DIGITS}g}"),
         "bestTrial": None if best is None else best.number,
         "bestArchitecture": None if best is None else best.architecture,
         "trainerHours": round(view.trainer_seconds / _HOUR_SECONDS, 3),

@@ -119,6 +119,7 @@ def check_told(space: Namespace, client: Client, name: str) -> None:
     space.eventually_condition(KIND, "digits", "Complete", "True", "Completed")
     status = space.get(KIND, "digits")["status"]
     best = client.list_best_trials(name, 1)[0]
-    assert (status["progress"], status["bestTrial"], status["bestReward"]) == (f"{TRIALS}/{TRIALS}", best.number, best.reward)
+    shown = float(f"{best.reward:.6g}")
+    assert (status["progress"], status["bestTrial"], status["bestReward"]) == (f"{TRIALS}/{TRIALS}", best.number, shown)
     told = {field: status["trials"][field] for field in ("queued", "running", "succeeded", "failed", "lost")}
     assert told == {"queued": 0, "running": 0, "succeeded": TRIALS, "failed": 0, "lost": 0}

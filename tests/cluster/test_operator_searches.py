@@ -68,7 +68,7 @@ def test_a_search_runs_to_its_end_and_its_status_tells_how_it_went(
     assert status["trials"]["succeeded"] == 30
     assert (status["bestTrial"], status["bestReward"], status["bestArchitecture"]) == (
         best.number,
-        best.reward,
+        float(f"{best.reward:.6g}"),
         best.canonical_hash,
     )
     assert status["startTime"] <= status["completionTime"]

@@ -207,7 +207,7 @@ def test_deletion_waits_a_minute_for_the_controller_and_then_goes_on_without_it(
 
 
 def test_the_status_tells_counts_the_best_and_the_times() -> None:
-    best = BestTrial(number=17, reward=0.93, architecture="00f1e2d3c4b5a697")
+    best = BestTrial(number=17, reward=4 / 9, architecture="00f1e2d3c4b5a697")
     counts = TrialCounts(queued=1, running=2, succeeded=90, failed=5, lost=3, distinct=80)
     observed = known(view(SearchState.COMPLETED, counts=counts, best=best, trainer_seconds=5400.0, ended_at=NOW - 5))
     status = {name: value for name, value in observed.search.status.items() if name not in {"conditions", "lastUpdateTime"}}
@@ -215,7 +215,7 @@ def test_the_status_tells_counts_the_best_and_the_times() -> None:
         "observedGeneration": 1,
         "trials": {"queued": 1, "running": 2, "succeeded": 90, "failed": 5, "lost": 3, "distinct": 80},
         "progress": "98/200",
-        "bestReward": 0.93,
+        "bestReward": 0.444444,
         "bestTrial": 17,
         "bestArchitecture": "00f1e2d3c4b5a697",
         "trainerHours": 1.5,
