@@ -1,7 +1,9 @@
 """Pools on a real control plane, under the operator's own role: from the declaration to the pods and back to the status."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,6 +128,21 @@ def test_a_template_that_the_api_server_refuses_is_told_of_and_mended_by_the_nex
     mended = {} if right is None else {field: right}
     space.apply(pool("gpus", template={"spec": {"containers": [{"name": "trainer", **mended}]}}))
     space.eventually_status("trainerpool", "gpus", readyReplicas=1)
+
+
+def test_a_null_in_the_template_removes_a_field_if_it_is_applied_server_side(space: Namespace) -> None:
+    changed = pool("gpus", template={"spec": {"containers": [{"name": "trainer", "startupProbe": None, "tty": True}]}})
+
+    def container() -> dict[str, Any]:
+        found = space.get("deployment", "gpus-trainers") or {"spec": {"template": {"spec": {"containers": [{}]}}}}
+        one: dict[str, Any] = found["spec"]["template"]["spec"]["containers"][0]
+        return one
+
+    space.apply(changed)
+    eventually(lambda: container().get("tty"), "the template without its null")
+    assert "startupProbe" in container()
+    space.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=json.dumps(changed))
+    eventually(lambda: "startupProbe" not in container(), "the probe removed")
 
 
 def test_a_deployment_of_somebody_else_is_not_taken_over(space: Namespace) -> None:

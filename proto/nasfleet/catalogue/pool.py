@@ -135,7 +135,8 @@ class TrainerPoolSpec(Block):
         "Follow what running searches could use; without it replicas stay as they are set.", default=None
     )
     template: Mapping[str, Any] = parameter(
-        "Laid over the pod template, anywhere in it: metadata and spec as in a Deployment; resourceClaims go here.",
+        "Laid over the pod template, anywhere in it: metadata and spec as in a Deployment; resourceClaims go here. "
+        "A field that is null there is removed; of what is applied, kubectl apply --server-side alone keeps it.",
         default_factory=dict,
         max_length=16,
     )
