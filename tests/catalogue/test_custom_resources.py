@@ -103,7 +103,7 @@ def test_only_what_is_free_is_kept_unknown(resource: CustomResource) -> None:
                 yield from free(below, path if name in {"properties", "items"} else f"{path}.{name}")
 
     assert set(free(_spec(resource), "spec")) == (
-        {"spec.template"}
+        {"spec.template.metadata", "spec.template.spec"}
         if resource is POOLS
         else {"spec.searchSpace.choices.decisions.options", "spec.searchSpace.plugin.parameters", "spec.task.plugin.parameters"}
     )

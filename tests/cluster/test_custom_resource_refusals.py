@@ -122,6 +122,8 @@ _POOLS = {
     "claim-that-is-no-name": ("{dataClaim: Data_Sets}", "spec.dataClaim", "lower-case letters, digits, hyphens and points"),
     "queue-that-is-no-label": ("{queueName: a/b}", "spec.queueName", "letters, digits, hyphens, underscores and points"),
     "template-as-text": ("{template: a}", "spec.template", "must be of type object"),
+    "template-without-its-spec": ("{template: {containers: []}}", "spec.template.containers", "unknown field"),
+    "template-with-a-spec-as-list": ("{template: {spec: []}}", "spec.template.spec", "must be of type object"),
     "truth-as-text": ("{suspend: 'false'}", "spec.suspend", "must be of type boolean"),
     "no-slots": ("{slots: 0}", "spec.slots", "greater than or equal to 1"),
     "account-too-long": (f"{{serviceAccountName: {'a' * 254}}}", "spec.serviceAccountName", "Too long"),

@@ -50,10 +50,21 @@ def field_problems(field: Field, value: object) -> Iterator[Problem]:
     elif not field.repeated:
         if not _fits(field, value):
             yield _misfit(field, (field.document_name,), value)
+        elif field.about.parts and isinstance(value, Mapping):
+            yield from _part_problems(field, value)
     elif not isinstance(value, tuple) or not field.about.admits_length(len(value)):
         yield _misfit(field, (field.document_name,), value)
     else:
         yield from _entry_problems(field, value)
+
+
+def _part_problems(field: Field, value: Mapping[str, object]) -> Iterator[Problem]:
+    for name, part in value.items():
+        path = (field.document_name, name)
+        if name not in field.about.parts:
+            yield Problem(path, f"is not known (its value: {shown(part)})", f"known here: {', '.join(field.about.parts)}")
+        elif not isinstance(part, Mapping):
+            yield Problem(path, f"is {shown(part)}", "give a map")
 
 
 def _entry_problems(field: Field, value: tuple[object, ...]) -> Iterator[Problem]:

@@ -107,9 +107,14 @@ def _scalar(field: Field) -> Schema:
         case Kind.NUMBER:
             return {"type": "number"} | _bounds(field)
         case Kind.LABELS | Kind.FREE:
-            return _OF_KIND[field.kind] | _lengths(field.about.min_length, field.about.max_length, "Properties")
+            return _map(field) | _lengths(field.about.min_length, field.about.max_length, "Properties")
         case _:
             return _OF_KIND[field.kind]
+
+
+def _map(field: Field) -> Schema:
+    free = _OF_KIND[field.kind]
+    return {"type": "object", "properties": dict.fromkeys(field.about.parts, free)} if field.about.parts else free
 
 
 def _text(field: Field) -> Schema:

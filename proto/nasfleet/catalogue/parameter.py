@@ -30,6 +30,7 @@ class Parameter:
         format: how a text is written, in OpenAPI's words.
         multiline: line breaks and other characters that cannot be printed may stand in a text.
         changeable: may be changed while the search runs, with all that is below it.
+        parts: names that alone may stand in a free map, each with a free map below it; all names if there are none.
         inline: the alternatives stand among the section's own fields instead of below this one.
         in_document: false for what programs fill in.
     """
@@ -50,6 +51,7 @@ class Parameter:
     format: str | None = None
     multiline: bool = False
     changeable: bool = False
+    parts: tuple[str, ...] = ()
     inline: bool = False
     in_document: bool = True
 

@@ -139,6 +139,7 @@ class TrainerPoolSpec(Block):
         "A field that is null there is removed; of what is applied, kubectl apply --server-side alone keeps it.",
         default_factory=dict,
         max_length=16,
+        parts=("metadata", "spec"),
     )
 
 
