@@ -32,7 +32,9 @@ from nasfleet_testing.observed_states import pools_observed, searches_observed, 
 from nasfleet_testing.planned_worlds import NOW, Gone, carry_out_on_pool, carry_out_on_search
 
 # The machine may be busy, and laws are not about its speed.
-many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The two laws that all others rest on.
+thousand = settings(many, max_examples=1000)
 
 
 def pool_plan(observed: PoolObserved) -> Plan:
@@ -43,7 +45,7 @@ def search_plan(observed: SearchObserved | Gone) -> Plan:
     return Plan() if isinstance(observed, Gone) else plan_search(observed, SETTINGS, NOW)
 
 
-@many
+@thousand
 @given(pools_observed())
 def test_after_the_plan_of_a_pool_is_carried_out_the_next_plan_is_empty(observed: PoolObserved) -> None:
     after = carried_out(observed)
@@ -57,7 +59,7 @@ def carried_out(observed: PoolObserved) -> PoolObserved:
     return carried_out(after) if any(isinstance(effect, SetReplicas) for effect in plan.effects) else after
 
 
-@many
+@thousand
 @given(searches_observed())
 def test_after_the_plan_of_a_search_is_carried_out_the_next_plan_is_empty(observed: SearchObserved) -> None:
     after = carry_out_on_search(search_plan(observed).effects, observed)
@@ -72,14 +74,14 @@ def ends(observed: Any, plan: Callable[[Any], Plan], carry_out: Callable[[Sequen
     return [whole, *(carry_out(plan(half).effects, half) for half in interrupted)]
 
 
-@many
+@thousand
 @given(pools_observed())
 def test_wherever_the_plan_of_a_pool_is_interrupted_the_next_one_leads_to_the_same_end(observed: PoolObserved) -> None:
     whole, *others = ends(observed, pool_plan, carry_out_on_pool)
     assert all(other == whole for other in others)
 
 
-@many
+@thousand
 @given(searches_observed())
 def test_wherever_the_plan_of_a_search_is_interrupted_the_next_one_leads_to_the_same_end(observed: SearchObserved) -> None:
     whole, *others = ends(observed, search_plan, carry_out_on_search)
