@@ -7,7 +7,7 @@ from typing import assert_never
 
 import structlog
 
-from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError
+from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError
 from nasfleet_operator.api_server import ForbiddenError
 from nasfleet_operator.cache import Cache, Raw
 from nasfleet_operator.cluster import Cluster
@@ -129,19 +129,19 @@ class Executor:
         except (InvalidInputError, ConflictError) as error:
             raise RefusedError(FailureKind.DECLARATION_REFUSED, str(error)) from error
 
-    async def _apply(self, manifest: Raw) -> Raw:
+    async def _apply(self, manifest: Raw) -> Raw | None:
         try:
             return await self._cluster.apply(manifest)
+        except NotFoundError:
+            return None  # its namespace has just gone, and the pool with it
         except (InvalidInputError, ForbiddenError) as error:
             raise RefusedError(refusal_kind(error), str(error)) from error
 
     async def _announce(self, effect: Announce) -> None:
         try:
             await self._cluster.announce(effect)
-        except (
-            InvalidInputError,
-            ForbiddenError,
-        ) as error:  # as in a namespace that is going: what it tells of is in the status
+        except (InvalidInputError, ForbiddenError) as error:
+            # As in a namespace that is going: what it tells of is in the status.
             log.warning("event_refused", event_name=effect.name, reason=effect.reason, error=str(error))
 
     def _learn(self, kind: Kind, answer: Raw | None) -> None:
