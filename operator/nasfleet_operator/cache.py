@@ -49,6 +49,10 @@ class Cache:
         self._gone: dict[str, _Gone] = {}
         self._lost: dict[Key, dict[str, PodLoss]] = {}
 
+    def hear(self, kind: Kind, happened: str | None, raw: Raw, now: float) -> Key | None:
+        """Take in what a watch tells, with Kubernetes' word for what happened; return whom that concerns, if it is news."""
+        return self.drop(kind, raw, now) if happened == "DELETED" else self.take(kind, raw)
+
     def take(self, kind: Kind, raw: Raw) -> Key | None:
         """Take in an object as it is; return whom that concerns, if it is news."""
         about = raw["metadata"]

@@ -10,7 +10,7 @@ from nasfleet.catalogue import InvalidParametersError, SearchSpec
 from nasfleet.client import Client
 from nasfleet.codec import spec_from_proto
 from nasfleet.errors import ConflictError, InvalidInputError, NotFoundError
-from nasfleet.names import PoolName, SearchName
+from nasfleet.names import ALL_NAMESPACES, PoolName, SearchName
 from nasfleet.v1 import fleet_pb2, search_pb2
 from nasfleet_operator.plan import DeclarePool, DeclareSearch
 from nasfleet_operator.views import (
@@ -26,7 +26,6 @@ from nasfleet_operator.views import (
     UnreadableSearch,
 )
 
-ALL_SEARCHES = "namespaces/-"
 T = TypeVar("T")
 
 _SEARCH_STATES: Mapping[int, SearchState] = {
@@ -85,7 +84,7 @@ class GrpcController:
     async def look(self) -> ControllerView:
         """Return everything."""
         fleet = await self._run(self._client.get_fleet)
-        searches = await self._run(lambda: list(self._client.list_searches(ALL_SEARCHES)))
+        searches = await self._run(lambda: list(self._client.list_searches(ALL_NAMESPACES)))
         return ControllerView({SearchName.parse(one.name): search_seen(one) for one in searches}, fleet_views(fleet))
 
     async def search(self, name: SearchName) -> SearchSeen | None:

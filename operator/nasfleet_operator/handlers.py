@@ -53,13 +53,9 @@ def _watch(
 ) -> None:
     @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)
     async def see(event: kopf.RawEvent, **_: Any) -> None:
-        told = event["object"]
-        if event["type"] == "DELETED":
-            add(cache.drop(kind, told, time.time()))
-            return
         if event["type"] is None:
             on_relist()
-        concerned = cache.take(kind, told)
+        concerned = cache.hear(kind, event["type"], event["object"], time.time())
         if concerned is not None:
             add(concerned)
 

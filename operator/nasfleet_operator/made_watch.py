@@ -6,9 +6,8 @@ processor time that a control plane beside it has not. `benchmarks/kubernetes_op
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
 
 import structlog
 
@@ -40,18 +39,13 @@ async def watch_made(
         try:
             async with aclosing(server.watch(kind, namespace, version)) as watch:
                 async for told in watch:
-                    _see(kind, told, cache, add)
                     version = told["object"]["metadata"]["resourceVersion"]
+                    news = told["type"] != "BOOKMARK" and cache.hear(kind, told["type"], told["object"], time.time())
+                    if news:
+                        add(news)
         except WatchExpiredError:
             version = ""
             on_relist()
         except NasfleetError as error:
             log.warning("watch_broken", resource=kind.plural, error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
-
-
-def _see(kind: Kind, told: Mapping[str, Any], cache: Cache, add: Callable[[Key], None]) -> None:
-    if told["type"] == "DELETED":
-        add(cache.drop(kind, told["object"], time.time()))
-    elif told["type"] != "BOOKMARK" and (concerned := cache.take(kind, told["object"])) is not None:
-        add(concerned)

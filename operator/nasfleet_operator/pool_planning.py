@@ -52,9 +52,10 @@ def _plan_readable(observed: PoolObserved, spec: TrainerPoolSpec, settings: Sett
         # It comes back as what the pool declares, in a new generation; somebody else may have declared otherwise meanwhile.
         return Plan((SetReplicas(observed.pool.identity, spec.replicas, intent.replicas),))
     altered = tuple(_altered(observed, intent, now))
-    problems = (*_taken(observed), *_refused(observed), *altered, *_present_problems(observed, settings, now))
+    hindrances = (*_taken(observed), *_refused(observed))
+    problems = (*hindrances, *altered, *_present_problems(observed, settings, now))
     # Nobody is told to go as long as nobody can.
-    blocked = bool(_taken(observed) or _refused(observed))
+    blocked = bool(hindrances)
     shrinks = len(intent.pods) > intent.wanted and not blocked
     effects = (
         *_declare(observed, intent, shrinks=shrinks),
