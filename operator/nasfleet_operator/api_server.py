@@ -1,7 +1,6 @@
 """One call to the API server: paced, with a deadline, counted, its failure translated into an error that says what to do."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 from kubernetes.aio.client import ApiClient
 
 from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
@@ -85,7 +85,7 @@ class ApiServer:
             self.on_call(verb, resource, status)
         if status >= HTTPStatus.BAD_REQUEST:
             raise _error(status, text, f"{verb} {path}")
-        return dict(json.loads(text))
+        return dict(orjson.loads(text))
 
     async def watch(self, kind: Kind, namespace: str | None, version: str) -> AsyncGenerator[dict[str, Any]]:
         """Yield what happens to objects of a kind, bookmarks included, until the API server ends it.
@@ -111,7 +111,7 @@ class ApiServer:
                 raise _watch_error(status, await answer.read(), path)
             with closing(answer.response) as response:
                 async for line in _lines(response.content):
-                    told = json.loads(line)
+                    told = orjson.loads(line)
                     if told["type"] == "ERROR":
                         raise _watch_error(told["object"].get("code", 0), line, path)
                     yield told
@@ -149,7 +149,7 @@ def _watch_error(status: int, text: bytes, path: str) -> NasfleetError:
 def _error(status: int, text: bytes, what: str) -> NasfleetError:
     """Return the error that an answer of the API server stands for, with its message."""
     try:
-        message = json.loads(text)["message"]
+        message = orjson.loads(text)["message"]
     except (ValueError, KeyError, TypeError):
         message = text.decode(errors="replace")[:500]
     if message.startswith(_UNREADABLE):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from nasfleet.catalogue import InvalidParametersError
@@ -22,7 +23,12 @@ from nasfleet_operator.plan import Identity
 FINALIZER = "nasfleet.dev/search"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
+_TELLING = frozenset({"PodScheduled", "DisruptionTarget", "TerminationTarget"})
+"""Conditions of pods that plans read; the others would only make passes when they change."""
+_TRUTHS = {truth.value: truth for truth in Truth}
 
+
+@lru_cache(maxsize=4096)  # pods that are made together have the same few times
 def read_time(text: str) -> float:
     """Return a time of Kubernetes, "2026-01-31T12:00:00Z", in Unix seconds."""
     return datetime.fromisoformat(text).timestamp()
@@ -61,7 +67,7 @@ def read_search(raw: Mapping[str, Any]) -> SearchResource:
 def read_pod(raw: Mapping[str, Any]) -> Pod:
     """Return a pod."""
     about, spec, status = raw["metadata"], raw.get("spec", {}), raw.get("status", {})
-    conditions = {entry["type"]: _pod_condition(entry) for entry in status.get("conditions", ())}
+    conditions = {entry["type"]: entry for entry in status.get("conditions", ())}
     containers = (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
     return Pod(
         name=about["name"],
@@ -69,12 +75,12 @@ def read_pod(raw: Mapping[str, Any]) -> Pod:
         replica_set=_replica_set(about),
         phase=status.get("phase", "Pending"),
         reason=status.get("reason", ""),
-        ready="Ready" in conditions and conditions["Ready"].status is Truth.TRUE,
+        ready=conditions.get("Ready", {}).get("status") == Truth.TRUE,
         gated=bool(spec.get("schedulingGates")),
         created_at=read_time(about["creationTimestamp"]),
         deleted_at=_deleted_at(about),
         deletion_cost=_deletion_cost(about),
-        conditions=conditions,
+        conditions={type_: _pod_condition(entry) for type_, entry in conditions.items() if type_ in _TELLING},
         containers=tuple(map(_container, containers)),
     )
 
@@ -93,7 +99,7 @@ def read_condition(raw: Mapping[str, Any]) -> Condition:
 
 def _truth(text: str) -> Truth:
     # Whoever writes a condition, of a pod above all, may write what is none of the three.
-    return Truth(text) if text in set(Truth) else Truth.UNKNOWN
+    return _TRUTHS.get(text, Truth.UNKNOWN)
 
 
 def _resource(raw: Mapping[str, Any]) -> dict[str, Any]:

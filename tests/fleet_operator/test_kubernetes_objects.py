@@ -79,7 +79,10 @@ def test_a_pod_is_read_with_all_that_tells_how_it_is() -> None:
         "spec": {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]},
         "status": {
             "phase": "Running",
-            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2027-01-15T08:00:00Z"}],
+            "conditions": [
+                {"type": type_, "status": "True", "lastTransitionTime": "2027-01-15T08:00:00Z"}
+                for type_ in ("PodScheduled", "Ready", "Initialized")
+            ],
             "containerStatuses": [
                 {
                     "name": "trainer",
@@ -99,7 +102,7 @@ def test_a_pod_is_read_with_all_that_tells_how_it_is() -> None:
     )
     assert pod.deleted_at == read_time("2027-01-15T09:00:00Z")
     assert (pod.deletion_cost, pod.lives) == (-3, False)
-    assert pod.conditions == {"Ready": PodCondition(status=Truth.TRUE, changed_at=read_time("2027-01-15T08:00:00Z"))}
+    assert pod.conditions == {"PodScheduled": PodCondition(status=Truth.TRUE, changed_at=read_time("2027-01-15T08:00:00Z"))}
     end = Termination(reason="OOMKilled", exit_code=137, ended_at=read_time("2027-01-15T08:30:00Z"))
     assert pod.containers == (
         Container(name="trainer", waiting_reason="CrashLoopBackOff", waiting_message="back-off", ended_before=end, restarts=2),
@@ -120,8 +123,9 @@ def test_a_cost_that_is_no_number_is_zero_as_for_kubernetes(text: str, cost: int
 
 def test_a_condition_whose_status_is_none_of_the_three_says_nothing() -> None:
     about = {"name": "x", "uid": "u", "creationTimestamp": "2027-01-15T08:00:00Z"}
-    pod = read_pod({"metadata": about, "status": {"conditions": [{"type": "Ready", "status": "Perhaps"}]}})
-    assert (pod.conditions["Ready"].status, pod.ready) == (Truth.UNKNOWN, False)
+    conditions = [{"type": type_, "status": "Perhaps"} for type_ in ("Ready", "PodScheduled")]
+    pod = read_pod({"metadata": about, "status": {"conditions": conditions}})
+    assert (pod.conditions["PodScheduled"].status, pod.ready) == (Truth.UNKNOWN, False)
 
 
 def test_times_come_back_as_they_were_written() -> None:
