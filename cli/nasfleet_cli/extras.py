@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from nasfleet.errors import InvalidInputError
 
 PACKAGES = {
+    "compare": ("matplotlib", "numpy", "scipy"),
     "controller": ("sqlalchemy", "alembic", "filelock", "torch"),
     "operator": ("kopf", "kubernetes", "aiohttp", "structlog"),
     "trainer": ("numpy", "PIL", "safetensors", "sklearn", "torch"),

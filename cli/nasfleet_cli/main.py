@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from nasfleet_cli.commands.compare import compare
 from nasfleet_cli.commands.completion import completion
 from nasfleet_cli.commands.doctor import doctor
 from nasfleet_cli.commands.export import export
@@ -39,6 +40,7 @@ def cli() -> None:
 
 for command in (
     run,
+    compare,
     get,
     watch,
     logs,

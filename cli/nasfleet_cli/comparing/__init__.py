@@ -1,0 +1,1 @@
+"""One search under several strategies and seeds: run, compared, and drawn."""
