@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from nasfleet.catalogue import SearchDocument
-from nasfleet.errors import InvalidInputError
+from nasfleet.catalogue.fields import block_name
 from nasfleet_cli import figures
 from nasfleet_cli.comparing.contenders import BASELINE, contenders
 from nasfleet_cli.comparing.runs import Contender, Run
@@ -94,7 +94,7 @@ def compare(
     """
     document = _with_trials(read_document(file), trials)
     named = [text.strip() for text in (strategies or "").split(",") if text.strip()]
-    chosen = contenders(document.spec, named or [_own_strategy(document)])
+    chosen = contenders(document.spec, named or [block_name(type(document.spec.strategy))])
     wishes = Wishes(
         seeds,
         output or Path(f"comparison-{document.name}"),
@@ -107,12 +107,6 @@ def compare(
     check_trainable(document.spec, data_dir, device, wishes.output)
     wishes.output.mkdir(parents=True, exist_ok=True)
     _compare(uncut_console(), document, chosen, wishes)
-
-
-def _own_strategy(document: SearchDocument) -> str:
-    from nasfleet.catalogue.fields import block_name
-
-    return block_name(type(document.spec.strategy))
 
 
 def _with_trials(document: SearchDocument, trials: int | None) -> SearchDocument:

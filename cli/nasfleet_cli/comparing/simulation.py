@@ -8,6 +8,7 @@ import asyncio
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from nasfleet.catalogue import SearchSpec, Synthetic, Tabular
@@ -15,7 +16,6 @@ from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import SearchName, TrialName
 from nasfleet.spaces.building import build_space
-from nasfleet.spaces.space import SearchSpace
 from nasfleet_cli.comparing.runs import SettledTrial
 from nasfleet_controller.assignments import child_seed
 from nasfleet_controller.records import Record, SearchState, TrialSettled
@@ -114,7 +114,7 @@ class _Trainer:
         self._task = load_inline_task(replace(spec, task=instant))
         self._spec = spec
         self._data_dir = data_dir
-        self._spaces: dict[int | None, SearchSpace] = {}
+        self._decode = lru_cache(lambda layers: build_space(spec.search_space, layers).decode)  # by depth
 
     async def train(self, trial: OpenTrial) -> Measurement | Failure:
         """Return what a trainer would report.
@@ -124,7 +124,7 @@ class _Trainer:
         """
         try:
             measured = await self._task.train(self._run(trial), _ignored)
-        except Exception as error:  # noqa: BLE001 - a task may raise anything; the table knows what each error means
+        except Exception as error:
             failure = classify(error)
             if failure.kind is FailureKind.TRAINER_UNABLE:
                 raise InvalidInputError(failure.message) from error
@@ -134,10 +134,8 @@ class _Trainer:
         return replace(measured, seconds=self._seconds, trainer_seconds=self._seconds)
 
     def _run(self, trial: OpenTrial) -> ChildRun:
-        if trial.layers not in self._spaces:
-            self._spaces[trial.layers] = build_space(self._spec.search_space, trial.layers)
         return ChildRun(
-            description=self._spaces[trial.layers].decode(trial.tokens),
+            description=self._decode(trial.layers)(trial.tokens),
             tokens=trial.tokens,
             seed=child_seed(self._spec.seed, trial.number),
             spec=self._spec,
