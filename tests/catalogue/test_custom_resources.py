@@ -113,11 +113,25 @@ def _schemas(edition: Edition) -> dict[str, dict[str, Any]]:
     return {name: _schema(yaml.safe_load(text)) for name, text in edition.definitions.items()}
 
 
-def test_nothing_that_an_earlier_edition_took_is_refused() -> None:
+_SELECTED, _NODES = "architecturesearches.yaml.spec.trainerPoolSelector.matchLabels.*", "trainerpools.yaml.spec.nodeSelector.*"
+_REFUSED_ON_PURPOSE = {
+    # No pool and no node can have such a label, and no queue such a name.
+    *(f"{labels} has {change}" for labels in (_SELECTED, _NODES) for change in ("another pattern", "maxLength 63, not None")),
+    "trainerpools.yaml.spec.queueName has another pattern",
+    # The API server refused them in the pods.
+    "trainerpools.yaml.spec.gpuResource has another allOf",
+    "trainerpools.yaml.spec.tolerations[].key has another allOf",
+    # Nothing at all, processors in bytes and thousandths of a byte.
+    "trainerpools.yaml.spec.cpu has another pattern",
+    "trainerpools.yaml.spec.memory has another pattern",
+}
+
+
+def test_nothing_that_an_earlier_edition_took_is_refused_but_on_purpose() -> None:
     present = _schemas(present_edition())
 
     for name, earlier in _schemas(earlier_edition()).items():
-        assert list(tightened(earlier, present[name], name)) == []
+        assert set(tightened(earlier, present[name], name)) <= _REFUSED_ON_PURPOSE
 
 
 def _remove(schema: dict[str, Any]) -> None:
