@@ -88,7 +88,7 @@ def test_a_trainer_that_was_started_wrongly_is_not_started_again(tmp_path: Path)
     trainers = Trainers([["--controller", "nowhere"]], tmp_path)
     try:
         trainers.programs[0].wait(60)
-        with pytest.raises(ProgramEndedError, match="'nowhere' is no address; give HOST:PORT"):
+        with pytest.raises(ProgramEndedError, match="the address is 'nowhere': give HOST:PORT"):
             trainers.revive()
     finally:
         trainers.stop()
