@@ -52,9 +52,10 @@ class Served:
     async def becomes(self, condition: Callable[[search_pb2.Search], bool]) -> search_pb2.Search:
         """Return the search once it is so."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not condition(search := await self.search()):
+            while True:
+                if condition(search := await self.search()):
+                    return search
                 await asyncio.sleep(0.01)
-        return search
 
     async def declare_pool(self, name: str, **labels: str) -> None:
         pool = f"namespaces/default/pools/{name}"
@@ -97,11 +98,16 @@ def decisions(search: search_pb2.Search) -> tuple[Any, ...]:
     return decisions_from_proto(search.spec.search_space.plugin.decisions)
 
 
-def assigned(trainer: ScriptedTrainer) -> int:
-    return sum(len(response.assignments) for response in trainer.responses)
+async def gets_a_trial(trainer: ScriptedTrainer, within: float = PATIENCE_SECONDS) -> None:
+    """Wait until a trainer is given something to train."""
+    async with asyncio.timeout(within):
+        while True:
+            if any(response.assignments for response in trainer.responses):
+                return
+            await asyncio.sleep(0.01)
 
 
-async def test_a_space_is_asked_for_with_its_parameters_and_the_search_starts_with_the_answer(served: Served, join: Any) -> None:
+async def test_a_space_is_asked_for_with_its_parameters_and_the_answer_starts_the_search(served: Served, join: Any) -> None:
     await served.ensure()
     waiting = await served.search()
     assert (waiting.state, waiting.space_size, waiting.counts.queued) == (RUNNING, "", 0)
@@ -113,9 +119,7 @@ async def test_a_space_is_asked_for_with_its_parameters_and_the_search_starts_wi
     await trainer.answer(lowering, FIRST)
     search = await served.becomes(decisions)
     assert (decisions(search), search.space_size, search.message) == ((FIRST,), "3", "")
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not assigned(trainer):
-            await asyncio.sleep(0.01)
+    await gets_a_trial(trainer)
     assert trainer.asked == 1
 
 
@@ -180,9 +184,7 @@ async def test_who_cannot_is_told_of_and_the_next_is_asked(served: Served, join:
     assert one.asked == 1
 
 
-async def test_who_could_not_is_asked_again_after_a_while(
-    served: Served, join: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_could_not_is_asked_again_after_a_while(served: Served, join: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lowerings, "UNABLE_BACKOFF_SECONDS", 0.2)
     await served.ensure()
     one = await join("one")
@@ -197,9 +199,7 @@ async def test_who_could_not_lower_a_space_trains_what_is_in_it_at_once(served: 
     await one.answer(await one.lowering(), unable="no module named my")
     two = await join("two")
     await two.answer(await two.lowering(), FIRST)
-    async with asyncio.timeout(PATIENCE_SECONDS / 2):  # less than it would otherwise be left out for
-        while not assigned(one):
-            await asyncio.sleep(0.01)
+    await gets_a_trial(one, within=lowerings.UNABLE_BACKOFF_SECONDS / 2)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,6 @@ async def test_a_restart_keeps_who_waits_waiting_and_what_was_lowered_lowered(tm
         async with scripted_trainer(served.address, "one") as one:
             await one.answer(await one.lowering(), FIRST)
             await served.becomes(decisions)
-    async with controller(tmp_path) as served:
-        async with scripted_trainer(served.address, "one") as one:
-            search = await served.becomes(lambda search: search.counts.running > 0)
-            assert (decisions(search), one.asked) == ((FIRST,), 0)
+    async with controller(tmp_path) as served, scripted_trainer(served.address, "one") as one:
+        search = await served.becomes(lambda search: search.counts.running > 0)
+        assert (decisions(search), one.asked) == ((FIRST,), 0)

@@ -16,7 +16,7 @@ from nasfleet.v1.fleet_pb2 import Lowered, Lowering
 from nasfleet_testing.programs import trainer
 from nasfleet_testing.scripted_controller import PATIENCE_SECONDS, ScriptedController, Stream, announce, assign
 
-MODULE = '''
+MODULE = """
 import os, pathlib, sys, time
 from nasfleet.spaces.assignment_space import AssignmentSpace
 from nasfleet.spaces.decision import Choice
@@ -41,7 +41,7 @@ def endless():
 def twins(): return type("Space", (), {"decisions": (Choice("a", "a", (1, 2)), Choice("a", "b", (1, 2)))})
 def odd(): return type("Space", (), {"decisions": (Choice("a", "a", (None, 2)),)})
 def huge(): return AssignmentSpace((Choice("a", "a", tuple(f"{n}" * 100 for n in range(1000, 5000))),))
-'''
+"""
 
 
 @pytest.fixture
@@ -86,7 +86,9 @@ def gone(pid: int) -> bool:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.01)
 
 
@@ -128,7 +130,7 @@ async def test_a_module_that_was_corrected_in_place_is_read_again(tmp_path: Path
     async with asked(tmp_path) as (_, stream):
         stream.say(lowerings=[question(1, "worst_space:number")])
         assert (await answers(stream, 1))[1].HasField("no_space")
-        module.write_text(MODULE.replace("def number(): return 5", "def number(): return depths(2)"))
+        await asyncio.to_thread(module.write_text, MODULE.replace("def number(): return 5", "def number(): return depths(2)"))
         stream.say(lowerings=[question(2, "worst_space:number")])
         assert (await answers(stream, 1))[2].HasField("decisions")
 
