@@ -131,8 +131,8 @@ def lower_space(lowering: Lowering, wire: Wire) -> None:
 
 
 def _line(error: InvalidInputError) -> str:
-    """Return what an error says, as text that a message takes: what a user's code raises may say anything."""
-    return str(error).encode("utf-8", "backslashreplace").decode("utf-8")[:MOST_MESSAGE]
+    """Return what an error says as one line that a message takes: what a user's code raises may say anything."""
+    return " ".join(str(error).encode("utf-8", "backslashreplace").decode("utf-8").split())[:MOST_MESSAGE]
 
 
 def main() -> NoReturn:

@@ -29,7 +29,7 @@ def depths(deepest):
     return AssignmentSpace((Choice("depth", "depth", tuple(range(1, deepest + 1))),))
 
 
-def raises(): raise ZeroDivisionError("no luck \\ud800")
+def raises(): raise ZeroDivisionError("no\\nluck \\ud800")
 def exits(): sys.exit(3)
 def dies(): os._exit(3)
 def hangs(): time.sleep(3600)
