@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,23 @@ import pytest
 from nasfleet.catalogue import Budget, PluginSpace, PoolSelector, SearchSpaceSection, SearchSpec
 from nasfleet.catalogue.known_decisions import with_space
 from nasfleet.codec import spec_to_proto
+from nasfleet.names import SearchName
 from nasfleet.spaces.decision import Choice, Index
 from nasfleet.spaces.wire import decisions_from_proto
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet_controller import lowerings
 from nasfleet_controller.config import Address
+from nasfleet_controller.connection import Connection
 from nasfleet_controller.metrics import ControllerMetrics
+from nasfleet_controller.moment import Moment
+from nasfleet_controller.records import SearchCreated, SearchState
+from nasfleet_controller.reports import Lowered, NoSpace, Report, Unable
 from nasfleet_controller.server import serving
+from nasfleet_controller.snapshots import SearchSnapshot
+from nasfleet_controller.state import ControllerState
 from nasfleet_controller.store.store import Store
+from nasfleet_controller.thinking import new_search
+from nasfleet_controller.trainers import TrainerProfile
 from nasfleet_testing.scripted_trainers import PATIENCE_SECONDS, ScriptedTrainer, scripted_trainer
 from nasfleet_testing.specs import smallest_spec
 
@@ -365,3 +374,21 @@ async def test_a_restart_keeps_who_waits_waiting_and_what_was_lowered_lowered(tm
     async with controller(tmp_path) as served, scripted_trainer(served.address, "one") as one:
         search = await served.becomes(lambda search: search.counts.running > 0)
         assert (decisions(search), one.asked) == ((FIRST,), 0)
+
+
+@pytest.mark.parametrize("late", [(SECOND,), NoSpace("it is none"), Unable("no module")])
+def test_an_answer_beside_a_declaration_that_brings_decisions_is_ignored(late: Any) -> None:
+    # In one group of commands, so that the controller has not looked at its questions in between.
+    moment, connection = Moment(0.0, 0.0), Connection("one")
+    created = SearchCreated(1, SearchName.parse(NAME), "u", SPEC, SearchState.RUNNING, 0.0)
+    state = ControllerState([], 0, 0, moment)
+    state.add(new_search(SearchSnapshot(1, created.name, "u", SPEC, SearchState.RUNNING, "", 0.0, 0.0, 0.0)), created)
+    state.connect(connection, TrainerProfile("one", "one", slots=1, lowers_spaces=True), (), moment)
+    state.advance(moment)
+    [lowering] = connection.staged.lowerings
+    state.notices[1] = "two cannot: no module"
+    state.keep(state.searches[1].change(with_space(SPEC, replace(PLUGIN, decisions=(FIRST,))), 0.0), moment)
+    state.report(connection, Report(lowered=(Lowered(lowering.number, late),)), moment)
+    search = state.searches[1]
+    assert (search.state, search.spec.search_space.space) == (SearchState.RUNNING, replace(PLUGIN, decisions=(FIRST,)))
+    assert not state.notices
