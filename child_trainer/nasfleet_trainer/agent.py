@@ -12,6 +12,7 @@ from nasfleet.v1.fleet_pb2 import Hello, WorkRequest, WorkResponse
 from nasfleet.v1.fleet_pb2_grpc import FleetServiceStub
 from nasfleet.v1.trial_pb2 import EpochMeasurement
 from nasfleet_trainer.leases import FAREWELL_SECONDS, Action, Leases, Result, Start
+from nasfleet_trainer.lowerings import Lowerings
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.searches import Searches
 from nasfleet_trainer.slots import Slots
@@ -44,6 +45,7 @@ class Agent:
         hello: Hello,
         searches: Searches,
         slots: Slots,
+        lowerings: Lowerings,
         metrics: Metrics,
         grace_seconds: float,
     ) -> None:
@@ -53,6 +55,7 @@ class Agent:
         self._hello.instance_id = uuid4().hex
         self._searches = searches
         self._slots = slots
+        self._lowerings = lowerings
         self._metrics = metrics
         self._grace_seconds = grace_seconds
         self._jitter = Random(self._hello.instance_id)
@@ -144,7 +147,9 @@ class Agent:
         finally:
             for task in tasks:
                 task.cancel()
-            for ending in await asyncio.gather(*tasks, return_exceptions=True):
+            endings = await asyncio.gather(*tasks, return_exceptions=True)
+            await self._lowerings.drop()
+            for ending in endings:
                 _raise_unexpected(ending)
             call.cancel()
         return await call.code(), await call.details() or ""
@@ -156,6 +161,8 @@ class Agent:
                 self._log.info("connected", held=len(self._leases.held))
             for announcement in response.searches:
                 self._searches.announce(announcement)
+            for lowering in response.lowerings:
+                self._lowerings.start(lowering, self._news.set)
             if response.drain and not self._leases.draining:
                 self.drain()  # first, so that an assignment beside it goes back at once
             self._act(self._leases.hear(response, self._now()))
@@ -163,6 +170,8 @@ class Agent:
     async def _speak(self, call: _Stream) -> None:
         await call.write(self._leases.rejoin(self._hello, self._now()))
         while True:
+            if answers := self._lowerings.take():
+                await call.write(WorkRequest(lowered=answers, draining=self._leases.draining))
             request = self._leases.say(self._now())
             if request is None:
                 await self._wait_for_news(self._leases.speak_at)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasfleet.address import LARGEST_PORT, parse_address
 from nasfleet.errors import InvalidInputError
 from nasfleet.names import PoolName
 
-LARGEST_PORT = 65535
 _PREFIX = "NASFLEET_"
 _DEVICES = ("auto", "cpu", "cuda")
 
@@ -128,12 +128,10 @@ def _pool(given: str) -> str:
 
 
 def _address(given: str) -> str:
-    host, colon, port = given.rpartition(":")
-    if not (host and colon and port.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{given!r} is no address; give HOST:PORT")
-    if int(port) > LARGEST_PORT:
-        raise argparse.ArgumentTypeError(f"{given!r} has port {port}, more than the largest, {LARGEST_PORT}")
-    return given
+    try:
+        return str(parse_address(given, "the address"))
+    except InvalidInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _label(given: str) -> tuple[str, str]:

@@ -17,6 +17,8 @@ class Kind(Enum):
     GAUGES = b"G"  # to the agent: `Gauges` of the epoch, as JSON
     MEASUREMENT = b"M"  # to the agent: a Measurement; the slot is free again
     FAILURE = b"F"  # to the agent: a Failure; the slot is free again
+    LOWERING = b"L"  # to the slot: a Lowering to answer
+    LOWERED = b"D"  # to the agent: a Lowered, the answer
 
 
 class Reader(Protocol):

@@ -15,6 +15,7 @@ from nasfleet.v1.fleet_pb2 import Hello
 from nasfleet_trainer.agent import Agent
 from nasfleet_trainer.config import Config
 from nasfleet_trainer.device import UNSEEN_GPU, Device, find_device
+from nasfleet_trainer.lowerings import Lowerings
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.probes import Probes
 from nasfleet_trainer.searches import Place, Searches
@@ -70,9 +71,11 @@ def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: 
             slots=config.slots,
             device=device.name,
             device_memory_bytes=device.memory_bytes,
+            lowers_spaces=True,
         )
         slots = Slots(searches, place, config.threads, metrics)
-        agents.append(Agent(channel, hello, searches, slots, metrics, config.grace_seconds))
+        lowerings = Lowerings(place, config.threads)
+        agents.append(Agent(channel, hello, searches, slots, lowerings, metrics, config.grace_seconds))
     return agents
 
 

@@ -16,14 +16,20 @@ import threading
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
+from nasfleet.catalogue.spaces import PluginSpace
 from nasfleet.catalogue.tasks import PluginTask
+from nasfleet.catalogue.wire import block_from_proto
 from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
 from nasfleet.errors import InvalidInputError
+from nasfleet.lowering import NoSpaceError, lower
 from nasfleet.measurement import EpochMeasurement, Measurement
-from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet.spaces.wire import decisions_to_proto
+from nasfleet.v1.fleet_pb2 import Assignment, Lowered, Lowering, SearchAnnouncement
 from nasfleet_trainer.failures import classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.searches import Place, Searches
+
+MOST_MESSAGE = 1_000  # characters
 
 
 class Wire:
@@ -111,6 +117,24 @@ def _measure(searches: Searches, assignment: Assignment, wire: Wire) -> Measurem
     return measurement
 
 
+def lower_space(lowering: Lowering, wire: Wire) -> None:
+    """Lower a search space of the user's own and send what came of it."""
+    answer = Lowered(lowering=lowering.lowering)
+    try:
+        plugin = lower(block_from_proto(PluginSpace, lowering.space), "the trainer")
+        answer.decisions.CopyFrom(decisions_to_proto(plugin.decisions))
+    except NoSpaceError as error:
+        answer.no_space = _line(error)
+    except InvalidInputError as error:
+        answer.unable = _line(error)
+    wire.send(Kind.LOWERED, answer.SerializeToString())
+
+
+def _line(error: InvalidInputError) -> str:
+    """Return what an error says as one line that a message takes: what a user's code raises may say anything."""
+    return " ".join(str(error).encode("utf-8", "backslashreplace").decode("utf-8").split())[:MOST_MESSAGE]
+
+
 def main() -> NoReturn:
     """Serve the agent until it closes the pipe."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -128,6 +152,8 @@ def main() -> NoReturn:
                 searches.announce(SearchAnnouncement.FromString(payload))
             case Kind.ASSIGNMENT, payload:
                 train(searches, Assignment.FromString(payload), wire)
+            case Kind.LOWERING, payload:
+                lower_space(Lowering.FromString(payload), wire)
             case kind, _:
                 raise ValueError(f"the agent sends no {kind.name}")
 

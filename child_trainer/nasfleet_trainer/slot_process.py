@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet.v1.fleet_pb2 import Assignment, Lowered, Lowering, SearchAnnouncement
 from nasfleet.v1.trial_pb2 import (
     FAILURE_KIND_CRASHED,
     FAILURE_KIND_OUT_OF_MEMORY,
@@ -69,6 +69,23 @@ class SlotProcess:
             await self.close()
         return result
 
+    async def lower(self, lowering: Lowering) -> Lowered | Failure:
+        """Return what came of a search space, or how the process ended that was to lower it; `close` it in any case."""
+        try:
+            process = await self._ready()
+        except (OSError, asyncio.IncompleteReadError) as error:
+            return await self._explain_no_start(error)
+        assert process.stdin is not None
+        try:
+            process.stdin.write(frames.encode(Kind.LOWERING, lowering.SerializeToString()))
+            await process.stdin.drain()
+            kind, payload = await frames.read(_stdout(process))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return await self._explain_death(process, "the search space's", "while it was lowered")
+        if kind is not Kind.LOWERED:
+            raise ConnectionError(f"a slot's process answers a lowering with no {kind.name}")
+        return Lowered.FromString(payload)
+
     async def close(self) -> None:
         """End the process and everything that it has started, at once."""
         process, self._process = self._process, None
@@ -98,7 +115,7 @@ class SlotProcess:
             await self.close()
             return self._failure(FAILURE_KIND_TIMED_OUT, f"the attempt took longer than trial.timeout, {limit:g} s")
         except (asyncio.IncompleteReadError, ConnectionError):
-            return await self._explain_death(process)
+            return await self._explain_death(process, "the child's", "in training")
 
     async def _ready(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
@@ -148,18 +165,18 @@ class SlotProcess:
         await self.close()
         return self._failure(FAILURE_KIND_TRAINER_UNABLE, f"the slot's process, {' '.join(self._command)}, {how}")
 
-    async def _explain_death(self, process: asyncio.subprocess.Process) -> Failure:
-        """Return the failure of a child whose process has ended, or at least its end of the pipe."""
+    async def _explain_death(self, process: asyncio.subprocess.Process, whose: str, when: str) -> Failure:
+        """Return the failure of what ran in a process that has ended, or at least its end of the pipe."""
         code = await _exit_code(process)
         await self.close()
         if code == -signal.SIGKILL:
             message = (
-                "the child's process was killed (SIGKILL), most likely because the machine or its container ran out of memory"
+                f"{whose} process was killed (SIGKILL), most likely because the machine or its container ran out of memory"
             )
             return self._failure(FAILURE_KIND_OUT_OF_MEMORY, message)
         if code is None:
-            return self._failure(FAILURE_KIND_CRASHED, "the child's process broke its pipe in training, went on and was killed")
-        return self._failure(FAILURE_KIND_CRASHED, f"the child's process ended in training, with {_ending(code)}")
+            return self._failure(FAILURE_KIND_CRASHED, f"{whose} process broke its pipe {when}, went on and was killed")
+        return self._failure(FAILURE_KIND_CRASHED, f"{whose} process ended {when}, with {_ending(code)}")
 
     def _failure(self, kind: FailureKind.ValueType, message: str) -> Failure:
         return Failure(kind=kind, message=message, traceback=self._tail.decode(errors="replace"))

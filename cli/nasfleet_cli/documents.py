@@ -6,7 +6,7 @@ from pathlib import Path
 from nasfleet.catalogue import SearchDocument
 from nasfleet.document import load
 from nasfleet.errors import InvalidInputError
-from nasfleet_cli.lowering import with_decisions
+from nasfleet_cli.lowering import lowered
 
 
 def read_document(file: Path) -> SearchDocument:
@@ -23,7 +23,7 @@ def read_document(file: Path) -> SearchDocument:
         raise InvalidInputError(f"{file} cannot be read: {error.strerror}; give the path of a search file") from error
     try:
         document = load(text)
-        return replace(document, spec=with_decisions(document.spec))
+        return replace(document, spec=lowered(document.spec))
     except InvalidInputError as error:
         lines = "\n".join(f"- {line}" for line in str(error).splitlines())
         raise InvalidInputError(f"{file} is no valid search:\n{lines}") from error

@@ -17,7 +17,7 @@ from nasfleet_cli.chart import Series, chart
 from nasfleet_cli.progress import progress_of
 from nasfleet_cli.reward_curve import RewardCurve
 from nasfleet_cli.view_state import ViewState
-from nasfleet_cli.words import word
+from nasfleet_cli.words import state_word, word
 
 _AVERAGE_STYLE = "bold cyan"
 _BEST_STYLE = "green"
@@ -54,7 +54,7 @@ def render(state: ViewState, rows: int = 40) -> RenderableType:
 def _headline(view: ViewState) -> RenderableType:
     search = view.search
     progress = progress_of(search)
-    state = Text(word(SearchState.Name(search.state), "SEARCH_STATE_"), style=STATE_STYLES.get(search.state, ""))
+    state = Text(state_word(search), style=STATE_STYLES.get(search.state, ""))
     left = Text(
         f"{progress.settled:,}/{progress.trials:,}  {progress.fraction:.0%}  {figures.rate(progress.trials_per_second)}"
     )

@@ -14,7 +14,7 @@ from nasfleet.v1.trial_pb2 import FailureKind, Trial, TrialState
 from nasfleet_cli import figures
 from nasfleet_cli.addressing import short
 from nasfleet_cli.progress import progress_of
-from nasfleet_cli.words import word
+from nasfleet_cli.words import state_word, word
 
 Row = TypeVar("Row")
 
@@ -98,7 +98,7 @@ def _running(trainer: Trainer) -> list[HeldTrial]:
 
 SEARCHES: tuple[Column[Search], ...] = (
     Column("NAME", lambda search: SearchName.parse(search.name).search_id),
-    Column("STATE", lambda search: word(SearchState.Name(search.state), "SEARCH_STATE_")),
+    Column("STATE", state_word),
     Column("TRIALS", _trials, number=True),
     Column("RUNNING", lambda search: f"{search.counts.running:,}", number=True),
     Column("BEST", _best, number=True),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from nasfleet.address import parse_address
 from nasfleet.client import Client
 from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
 from nasfleet.names import DEFAULT_NAMESPACE
@@ -70,7 +71,7 @@ def target_options(command: F) -> F:
     @functools.wraps(command)
     def with_target(*args: Any, controller: str | None, state: Path, **kwargs: Any) -> Any:
         if controller is not None:
-            check_address(controller)
+            parse_address(controller, "--controller")
         return command(*args, target=Target(controller, state, namespace=kwargs.get("namespace")), **kwargs)
 
     return with_target  # type: ignore[return-value]  # click's decorators change the parameters
@@ -105,13 +106,6 @@ def target_or_cluster_options(command: F) -> F:
 
 def _was_typed(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE
-
-
-def check_address(text: str) -> None:
-    """Raise InvalidInputError unless this is HOST:PORT."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004 - ports have 16 bits
-        raise InvalidInputError(f"--controller is {text!r}: give HOST:PORT, for example 127.0.0.1:50051")
 
 
 def serving_at(state: Path) -> Serving | None:

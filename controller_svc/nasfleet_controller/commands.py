@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.catalogue.changes import changes
+from nasfleet.catalogue.known_decisions import keeping_decisions
 from nasfleet.errors import ConflictError, NotFoundError
 from nasfleet.names import SearchName
-from nasfleet.spaces.building import build_space
 from nasfleet_controller.moment import this_moment
 from nasfleet_controller.records import Record, SearchCreated, SearchState
 from nasfleet_controller.runner import Runner
@@ -43,7 +43,6 @@ class SearchCommands:
         """Make a search be as declared.
 
         Raises:
-            InvalidInputError: if the search space is a plugin whose decisions were not sent.
             ConflictError: if another search has the name, or a field differs that may not change after the start.
         """
         return await self._runner.submit(lambda: self._ensure(name, uid, spec, dry_run=dry_run))
@@ -80,19 +79,20 @@ class SearchCommands:
     def _ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
         search = self._runner.state.named(name)
         if search is None:
-            build_space(spec.search_space)  # refuses a plugin that came without its decisions, before anything is durable
             return Ensured(None if dry_run else self._create(name, uid, spec), created=True, changed_fields=())
         if uid and uid != search.uid:
             raise ConflictError(
                 f"another search is named {name.search_id} (uid {search.uid}): choose another name or delete it"
             )
-        allowed, refused = changes(search.spec, spec)
+        spec = keeping_decisions(spec, search.spec)
+        # Decisions that come with a declaration are as good as a trainer's while none are known.
+        allowed, refused = changes(keeping_decisions(search.spec, spec), spec)
         if refused:
             raise ConflictError(
                 f"{', '.join(refused)} may not change after the start of search {name.search_id}: "
                 "undo that, or give the search another metadata.name"
             )
-        if allowed and not dry_run:
+        if spec != search.spec and not dry_run:
             moment = this_moment()
             self._runner.state.keep(search.change(spec, moment.at), moment)
         return Ensured(self._view(search), created=False, changed_fields=allowed)

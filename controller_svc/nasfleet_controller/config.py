@@ -6,30 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from nasfleet.errors import InvalidInputError
-
-LARGEST_PORT = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A host and a port to listen on; port 0 lets the system choose a free one."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str, option: str) -> Self:
-        """Return the parts of HOST:PORT, or raise InvalidInputError that names the option."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isdigit() or int(port) > LARGEST_PORT:
-            raise InvalidInputError(
-                f"{option} is {text!r}: give HOST:PORT, for example 127.0.0.1:50051; port 0 means any free one"
-            )
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+from nasfleet.address import Address, parse_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +34,8 @@ class ControllerConfig:
         state = Path(chosen.state).expanduser().resolve()
         return cls(
             state=state,
-            listen=Address.parse(chosen.listen, "--listen"),
-            metrics=Address.parse(chosen.metrics, "--metrics") if chosen.metrics else None,
+            listen=parse_address(chosen.listen, "--listen", any_port=True),
+            metrics=parse_address(chosen.metrics, "--metrics", any_port=True, or_nothing=True),
             store_url=chosen.store_url or f"sqlite:///{state / 'nasfleet.db'}",
             exit_with_parent=chosen.exit_with_parent,
         )

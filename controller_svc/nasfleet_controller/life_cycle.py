@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 
 from nasfleet.catalogue import Budget, SearchSpec
 from nasfleet.errors import ConflictError
+from nasfleet.spaces.building import build_space
 from nasfleet_controller.ending import Usage, end_reason
 from nasfleet_controller.records import Record, SearchChanged, SearchMoved, SearchState
 from nasfleet_controller.snapshots import SearchSnapshot
@@ -24,6 +25,7 @@ class LifeCycle(ABC):
         self.state = snapshot.state
         self.message = snapshot.message
         self.moved_at = snapshot.moved_at
+        self.space_size = _size(snapshot.spec)
         self._past_running_seconds = snapshot.running_seconds
 
     @abstractmethod
@@ -38,13 +40,18 @@ class LifeCycle(ABC):
     def _checked(self, records: list[Record]) -> list[Record]:
         """Return the records, or raise InvariantError if what they led to cannot be."""
 
+    @property
+    def waits_for_space(self) -> bool:
+        """Whether it runs but cannot propose anything, since its space of one's own has not been lowered."""
+        return self.state is SearchState.RUNNING and self.spec.search_space.unlowered is not None
+
     def running_seconds(self, at: float) -> float:
         """Return the time spent in RUNNING so far."""
         current = at - self.moved_at if self.state is SearchState.RUNNING else 0.0
         return self._past_running_seconds + max(0.0, current)
 
     def change(self, spec: SearchSpec, at: float) -> list[Record]:
-        """Take a new declaration; the caller has seen to it that the change is allowed.
+        """Take a new declaration, or the decisions of its space; the caller has seen to it that the change is allowed.
 
         A completed search goes on if its budget allows it now.
 
@@ -55,6 +62,8 @@ class LifeCycle(ABC):
         goes_on = self.state is SearchState.COMPLETED and self._end_reason(spec.budget, at) is None
         if toggled and not goes_on:
             self._refuse_if_ended("suspended" if spec.suspend else "resumed")
+        if spec.search_space != self.spec.search_space:
+            self.space_size = _size(spec)
         self.spec = spec
         records: list[Record] = [SearchChanged(self.search_id, spec)]
         if goes_on:
@@ -111,3 +120,8 @@ class LifeCycle(ABC):
             raise ConflictError(
                 f"search {self.name.search_id} is {state}, it cannot be {wish}: raise its budget or create another"
             )
+
+
+def _size(spec: SearchSpec) -> int | None:
+    """Return the number of architectures in the space, or None while that waits to be lowered."""
+    return build_space(spec.search_space).size() if spec.search_space.unlowered is None else None

@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.metrics import MetricWrapperBase
 
 from nasfleet import PROTOCOL_VERSION, __version__
+from nasfleet.address import Address
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Failure
 from nasfleet.names import SearchName
-from nasfleet_controller.config import Address
 from nasfleet_controller.records import (
     AttemptEnded,
     AttemptStarted,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from nasfleet.catalogue import SearchSpec
+from nasfleet.catalogue import PluginSpace, SearchSpec
 from nasfleet.names import SearchName
 from nasfleet_controller.reports import OutcomeStatus
 
@@ -19,6 +19,15 @@ class Assignment:
     seed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """One search space for a trainer to lower, under a number that its stream has seen no second time."""
+
+    number: int
+    space: PluginSpace
+    timeout_seconds: float
+
+
 @dataclass(slots=True)
 class Orders:
     """What the controller has to say to one trainer."""
@@ -28,7 +37,9 @@ class Orders:
     assignments: list[Assignment] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
     wanted_back: list[int] = field(default_factory=list)
+    lowerings: list[Lowering] = field(default_factory=list)
     drain: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.acknowledged or self.assignments or self.stopped or self.wanted_back or self.drain)
+        told = (self.acknowledged, self.assignments, self.stopped, self.wanted_back, self.lowerings, self.drain)
+        return any(told)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from nasfleet.measurement import EpochMeasurement, Failure, Measurement
+from nasfleet.spaces.decision import Decision
 
 
 class OutcomeStatus(Enum):
@@ -24,6 +25,28 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Unable:
+    """The object of a space cannot be imported or called by this trainer."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoSpace:
+    """What the object of a space gives is no valid search space."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What came of a lowering, by its number; the decisions make a space."""
+
+    number: int
+    result: tuple[Decision, ...] | Unable | NoSpace
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a trainer has to say; an empty one is a heartbeat."""
 
@@ -31,3 +54,4 @@ class Report:
     progress: tuple[tuple[int, tuple[EpochMeasurement, ...]], ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     draining: bool = False
+    lowered: tuple[Lowered, ...] = ()

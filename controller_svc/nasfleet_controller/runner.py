@@ -104,21 +104,18 @@ class Runner:
                 created.search_id, created.name, created.uid, created.spec, created.state, "", created.at, created.at, 0.0
             )
         )
-        self._minds[created.search_id] = Mind(created.spec, None)
         self.state.add(search, created)
         return search
 
     def delete(self, search: Search) -> None:
         """Forget a search and its strategy; part of a command."""
         self.state.delete(search, this_moment())
-        del self._minds[search.search_id]
+        self._minds.pop(search.search_id, None)
 
     async def _load(self) -> None:
         await asyncio.to_thread(self._store.probe)  # a full disk can still be read
         snapshot = await asyncio.to_thread(self._store.load)
-        self._minds = {
-            found.search_id: Mind(found.spec, found.update.checkpoint if found.update else None) for found in snapshot.searches
-        }
+        self._minds = {}
         moment = this_moment()
         searches = [new_search(_resumed(found, moment.at)) for found in snapshot.searches]
         self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, moment, snapshot.pools)
@@ -192,7 +189,7 @@ class Runner:
             moment = this_moment()
             self.state.keep(search.learn(group, update, moment.at), moment)
 
-        mind = self._minds[search.search_id]
+        mind = self._mind(search)
         return self._answer(search, mind, partial(mind.learn, group), take)
 
     def _draw(self, search: Search, request: BatchRequest) -> Coroutine[Any, Any, None]:
@@ -200,8 +197,14 @@ class Runner:
             moment = this_moment()
             self.state.keep(search.propose(request, draw.policy_version, draw.layers, draw.proposals, moment.at), moment)
 
-        mind = self._minds[search.search_id]
+        mind = self._mind(search)
         return self._answer(search, mind, partial(mind.draw, request), take)
+
+    def _mind(self, search: Search) -> Mind:
+        """Return the strategy of a search, which begins where the last update left it when it is first needed."""
+        if search.search_id not in self._minds:
+            self._minds[search.search_id] = Mind(search.spec, search.update.checkpoint if search.update else None)
+        return self._minds[search.search_id]
 
     async def _answer(self, search: Search, mind: Mind, job: Callable[[], T], take: Callable[[T], None]) -> None:
         """Think, then take the answer into the state; a strategy that fails suspends its search and says why."""
@@ -222,7 +225,7 @@ class Runner:
 
     def _give_up(self, search: Search, why: str) -> None:
         """Suspend a search whose strategy failed; the strategy begins anew where its last update left it."""
-        self._minds[search.search_id] = Mind(search.spec, search.update.checkpoint if search.update else None)
+        del self._minds[search.search_id]
         moment = this_moment()
         self.state.keep(search.give_up(why, moment.at), moment)
 

@@ -42,10 +42,9 @@ class Search(LifeCycle):
     Without a `batching` nothing is learned from them.
     """
 
-    def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int, space_size: int) -> None:
+    def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int) -> None:
         super().__init__(snapshot)
         self.uid = snapshot.uid
-        self.space_size = space_size
         self.created_at = snapshot.created_at
         self.proposed = snapshot.proposed
         self.batches = snapshot.batches
@@ -87,9 +86,9 @@ class Search(LifeCycle):
 
     @property
     def wanted_leases(self) -> int:
-        """Leases that it could use now, those that it has included."""
-        if self.state is not SearchState.RUNNING:
-            return 0
+        """Leases that it could use now, those that it has included; while its space waits to be lowered, one trainer."""
+        if self.state is not SearchState.RUNNING or self.waits_for_space:
+            return int(self.waits_for_space)
         left = len(self._open) if self.exhausted else self.spec.budget.trials - self.tally.settled
         return max(0, min(self.spec.parallelism, left))
 
@@ -126,7 +125,7 @@ class Search(LifeCycle):
         enough = 0 if self._batching is not None else self._batch_size
         budget = self.spec.budget.trials - self.proposed
         spare = self.spec.parallelism - self.running - self.queued
-        if self.state is not SearchState.RUNNING or self._drawing or self.exhausted:
+        if self.state is not SearchState.RUNNING or self.waits_for_space or self._drawing or self.exhausted:
             return None
         if budget <= 0 or self.queued > enough or (self.queued == 0 and spare <= 0):
             return None
@@ -198,7 +197,7 @@ class Search(LifeCycle):
         return records
 
     def give_up(self, why: str, at: float) -> list[Record]:
-        """Suspend it because its strategy raised an error, which is shown; what was to be learned from waits until resumed."""
+        """Suspend it because of an error of its strategy or its space, which is shown; what was to be learned waits."""
         self._drawing = False
         self._lessons.fault()
         return [] if self.state.ended else self._stop(why, SearchState.SUSPENDED, why, at)

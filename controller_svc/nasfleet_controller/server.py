@@ -14,11 +14,12 @@ from google.protobuf.internal import api_implementation
 from grpc_health.v1.health import SERVICE_NAME
 from grpc_reflection.v1alpha import reflection
 
+from nasfleet.address import Address
 from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet.parent import when_parent_is_gone
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet_controller.commands import SearchCommands
-from nasfleet_controller.config import Address, ControllerConfig
+from nasfleet_controller.config import ControllerConfig
 from nasfleet_controller.gauges import StateCollector
 from nasfleet_controller.health import Health
 from nasfleet_controller.metrics import ControllerMetrics

@@ -13,6 +13,7 @@ from nasfleet_controller.assignments import assignment_of
 from nasfleet_controller.connection import Connection, StreamTakenOverError
 from nasfleet_controller.demand import demand_of
 from nasfleet_controller.dispatcher import Dispatcher
+from nasfleet_controller.lowerings import Lowerings
 from nasfleet_controller.moment import Moment
 from nasfleet_controller.outcomes import Outcomes
 from nasfleet_controller.rate import Rate
@@ -24,11 +25,13 @@ from nasfleet_controller.records import (
     PoolDeclared,
     PoolDeleted,
     Record,
+    SearchChanged,
     SearchCreated,
     SearchDeleted,
     TrialSettled,
 )
 from nasfleet_controller.reports import Outcome, OutcomeStatus, Report
+from nasfleet_controller.restoring import restore_leases
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import HeldLease
 from nasfleet_controller.streams import Streams
@@ -57,14 +60,10 @@ class ControllerState:
         self.outcomes = Outcomes()
         self._expiry_at = moment.now  # the next look through the leases
         self.notices: dict[int, str] = {}
+        self.lowerings = Lowerings(self.dispatcher, self.streams, self.notices)
         self.rates: dict[int, Rate] = {search_id: Rate() for search_id in self.searches}
         self._records: list[Record] = []
-        for search in searches:
-            for number, held in search.leases.items():
-                profile = TrainerProfile(held.instance_id, held.trainer, slots=1)
-                lease_seconds = search.spec.trial.lease_seconds
-                lease = Lease(held.fence, search.search_id, number, held.instance_id, lease_seconds, moment.now)
-                self.dispatcher.restore(lease, profile, search.name.namespace, moment.now)
+        restore_leases(self.dispatcher, searches, moment.now)
 
     def take_records(self) -> list[Record]:
         """Return what happened since the last call; it is to be committed before anybody is told."""
@@ -100,6 +99,8 @@ class ControllerState:
                 self._void(record, moment)
             elif isinstance(record, TrialSettled):
                 self.rates[record.search_id].count(moment.now)
+                self.notices.pop(record.search_id, None)
+            elif isinstance(record, SearchChanged):
                 self.notices.pop(record.search_id, None)
 
     def connect(self, connection: Connection, profile: TrainerProfile, held: Sequence[int], moment: Moment) -> None:
@@ -138,6 +139,8 @@ class ControllerState:
             if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
                 self.dispatcher.note_epoch(lease, epochs[-1].epoch, epochs[-1].value)
                 self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
+        for answer in report.lowered:
+            self.keep(self.lowerings.take(self.searches, connection, answer, moment), moment)
         for outcome in report.outcomes:
             status = self._take_outcome(connection, outcome, moment)
             self.streams.orders_for(connection.instance_id).acknowledged.append((outcome.outcome_id, status))
@@ -175,6 +178,7 @@ class ControllerState:
             self._expire(moment)
         for search in self.searches.values():
             self.keep([*search.end_if_due(moment.at), *search.clock(moment.at)], moment)
+        self.lowerings.ask(self.searches, moment.now)
         self._assign(moment)
         if look:
             self._ask_back(moment)

@@ -21,6 +21,10 @@ class Streams:
         """Return whether this is its trainer's stream; an older one, which a newer has taken over from, is not."""
         return self._connections.get(connection.instance_id) is connection
 
+    def of(self, instance_id: str) -> Connection:
+        """Return the stream of a trainer that has one."""
+        return self._connections[instance_id]
+
     def end(self, instance_id: str, error: NasfleetError) -> None:
         """End the stream of a trainer, if it has one."""
         if (connection := self._connections.pop(instance_id, None)) is not None:
@@ -40,7 +44,7 @@ class Streams:
 
     def assign(self, instance_id: str, assignment: Assignment, spec: SearchSpec) -> None:
         """Stage a trial for a trainer that has a stream."""
-        connection = self._connections[instance_id]
+        connection = self.of(instance_id)
         self._with_orders.add(connection)
         connection.assign(assignment, spec)
 

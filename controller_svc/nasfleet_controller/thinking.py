@@ -82,8 +82,7 @@ def new_search(snapshot: SearchSnapshot) -> Search:
             batching = Together()
         case Random() | Exhaustive():
             batching = None
-    size = build_space(snapshot.spec.search_space).size()
-    return Search(snapshot, batching, batch_size=strategy.batch_size, space_size=size)
+    return Search(snapshot, batching, batch_size=strategy.batch_size)
 
 
 class Thinker:

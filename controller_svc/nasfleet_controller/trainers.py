@@ -30,6 +30,7 @@ class TrainerProfile:
     labels: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
     device_memory_bytes: int | None = None
+    lowers_spaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

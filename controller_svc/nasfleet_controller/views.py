@@ -20,7 +20,7 @@ class SearchView:
     name: SearchName
     uid: str
     spec: SearchSpec
-    space_size: int
+    space_size: int | None
     state: SearchState
     message: str
     queued: int
@@ -40,7 +40,7 @@ class SearchView:
 
 
 def view_search(search: Search, notice: str, trials_per_second: float, at: float) -> SearchView:
-    """Return a search as it is now; a notice of its trainers stands in for an empty message."""
+    """Return a search as it is now; a notice of its trainers stands in for an empty message, or says what is waited for."""
     return SearchView(
         search_id=search.search_id,
         name=search.name,
@@ -48,7 +48,7 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         spec=search.spec,
         space_size=search.space_size,
         state=search.state,
-        message=search.message or notice,
+        message=_message(search, notice),
         queued=search.queued,
         running=search.running,
         succeeded=search.tally.succeeded,
@@ -64,6 +64,14 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         moved_at=search.moved_at,
         trials_per_second=trials_per_second,
     )
+
+
+def _message(search: Search, notice: str) -> str:
+    plugin = search.spec.search_space.unlowered
+    if plugin is None or not search.waits_for_space:
+        return search.message or notice
+    wanted = "start one of this version, of those that trainerPoolSelector admits, that can import it"
+    return f"waits for a trainer to lower its search space {plugin.object}: {notice or wanted}"
 
 
 @dataclass(frozen=True, slots=True)

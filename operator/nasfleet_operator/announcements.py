@@ -1,7 +1,7 @@
 """Events that people are told, told from conditions: whoever knows the conditions knows the events.
 
 So an operator that was killed after it had written a status makes the missing events when it is back: their names are
-computed, and one that is there already is not made twice.
+computed, and one that is there already is not made twice. A new reason under the status of before is news too.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ def announcements(
     announced: frozenset[str],
     since: float,
 ) -> Iterator[Announce]:
-    """Yield an event for each condition that changed after `since` and is worth one, unless it was announced.
+    """Yield an event for each condition that got its status or reason after `since` and is worth one, unless it was announced.
 
     Args:
         regarding: the resource whose conditions these are.
@@ -31,7 +31,7 @@ def announcements(
     for condition in conditions:
         kind = kind_of(condition)
         name = _name(regarding, condition)
-        if kind is not None and condition.changed_at > since and name not in announced:
+        if kind is not None and condition.updated_at > since and name not in announced:
             yield Announce(name, regarding, kind, condition.reason, condition.message)
 
 
@@ -42,4 +42,4 @@ def event_name(regarding: Identity, *what: str) -> str:
 
 
 def _name(regarding: Identity, condition: Condition) -> str:
-    return event_name(regarding, condition.type, condition.status, condition.reason, write_time(condition.changed_at))
+    return event_name(regarding, condition.type, condition.status, condition.reason, write_time(condition.updated_at))

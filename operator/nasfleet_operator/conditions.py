@@ -1,4 +1,7 @@
-"""Conditions of a resource: what was found now, with since when it has been so, told from what the status said before."""
+"""Conditions of a resource: what was found now, with since when it has been so, told from what the status said before.
+
+Times are those of a Deployment's conditions: a transition is another status, and an update another status or another reason.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,10 +25,7 @@ class Verdict:
 
 
 def settle(verdicts: Iterable[Verdict], before: Sequence[Condition], generation: int, now: float) -> tuple[Condition, ...]:
-    """Return conditions that have changed now if their status or reason is another than before.
-
-    The reason counts too, for each of its changes is an event, and events are told from conditions alone.
-    """
+    """Return the conditions: with another status than before they have changed now, with another reason been updated now."""
     known = {condition.type: condition for condition in before}
     return tuple(_settled(verdict, known.get(verdict.type), generation, now) for verdict in verdicts)
 
@@ -39,6 +39,7 @@ def condition_data(condition: Condition) -> dict[str, Any]:
         "message": condition.message,
         "observedGeneration": condition.observed_generation,
         "lastTransitionTime": write_time(condition.changed_at),
+        "lastUpdateTime": write_time(condition.updated_at),
     }
 
 
@@ -50,12 +51,16 @@ def shortened(text: str, size: int) -> str:
 
 
 def _settled(verdict: Verdict, before: Condition | None, generation: int, now: float) -> Condition:
-    as_before = before is not None and (before.status, before.reason) == (verdict.status, verdict.reason)
+    updated_at = changed_at = float(int(now))
+    if before is not None and before.status == verdict.status:
+        changed_at = before.changed_at
+        updated_at = before.updated_at if before.reason == verdict.reason else updated_at
     return Condition(
         type=verdict.type,
         status=verdict.status,
         reason=str(verdict.reason),
         message=shortened(verdict.message, LONGEST_MESSAGE),
         observed_generation=generation,
-        changed_at=before.changed_at if before is not None and as_before else float(int(now)),
+        changed_at=changed_at,
+        updated_at=updated_at,
     )

@@ -5,32 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from nasfleet.address import Address, parse_address
 from nasfleet.errors import InvalidInputError
 from nasfleet_operator.settings import Settings
 
-LARGEST_PORT = 65535
 LARGEST_WORKERS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A host and a port to listen on."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str, option: str) -> Self | None:
-        """Return the parts of HOST:PORT, None of nothing, or raise InvalidInputError that names the option."""
-        host, colon, port = text.rpartition(":")
-        if not text:
-            return None
-        if not colon or not host or not port.isdigit() or not 0 < int(port) <= LARGEST_PORT:
-            raise InvalidInputError(f"{option} is {text!r}: give HOST:PORT, for example 0.0.0.0:9466, or nothing")
-        return cls(host, int(port))
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +61,17 @@ class OperatorConfig:
         for required in ("controller", "trainer_image"):
             if not getattr(chosen, required):
                 raise InvalidInputError(f"--{required.replace('_', '-')} is not given")
+        controller = parse_address(chosen.controller, "--controller")
+        for_trainers = parse_address(chosen.trainer_controller, "--trainer-controller", or_nothing=True)
         settings = Settings(
-            controller=chosen.trainer_controller or chosen.controller,
+            controller=str(for_trainers or controller),
             trainer_image=chosen.trainer_image,
             service_account=chosen.trainer_service_account,
             forget_after_seconds=_number("--forget-after-seconds", chosen.forget_after_seconds, 0, 86_400),
         )
         return cls(
             settings=settings,
-            controller=chosen.controller,
+            controller=str(controller),
             namespaces=tuple(name for name in chosen.namespaces.split(",") if name),
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
@@ -98,8 +79,8 @@ class OperatorConfig:
             poll_seconds=_number("--poll-seconds", chosen.poll_seconds, 0.1, 3_600),
             workers=int(_number("--workers", chosen.workers, 1, LARGEST_WORKERS)),
             api_calls_per_second=_number("--api-calls-per-second", chosen.api_calls_per_second, 1, 10_000),
-            metrics=Address.parse(chosen.metrics, "--metrics"),
-            liveness=Address.parse(chosen.liveness, "--liveness"),
+            metrics=parse_address(chosen.metrics, "--metrics", or_nothing=True),
+            liveness=parse_address(chosen.liveness, "--liveness", or_nothing=True),
             exit_with_parent=chosen.exit_with_parent,
         )
 

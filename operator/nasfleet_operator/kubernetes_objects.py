@@ -94,6 +94,8 @@ def read_condition(raw: Mapping[str, Any]) -> Condition:
         message=raw["message"],
         observed_generation=raw.get("observedGeneration", 0),
         changed_at=read_time(raw["lastTransitionTime"]),
+        # What was written before there was this field had one time for both.
+        updated_at=read_time(raw.get("lastUpdateTime") or raw["lastTransitionTime"]),
     )
 
 

@@ -7,8 +7,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
 from nasfleet import __version__
+from nasfleet.address import Address
 from nasfleet.errors import InvalidInputError
-from nasfleet_operator.config import Address
 
 PASS_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 

@@ -22,7 +22,7 @@ class Truth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a resource, which has had this status since `changed_at`."""
+    """One condition of a resource, which has had this status since `changed_at`, and this reason too since `updated_at`."""
 
     type: str
     status: Truth
@@ -30,6 +30,7 @@ class Condition:
     message: str
     observed_generation: int
     changed_at: float
+    updated_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.catalogue.changes import changes
+from nasfleet.catalogue.known_decisions import keeping_decisions
 from nasfleet.names import SearchName
 from nasfleet_operator.announcements import announcements, event_name
 from nasfleet_operator.conditions import settle
@@ -123,7 +124,8 @@ def _why_unknown(observed: SearchObserved) -> str | None:
 
 
 def _declarable(view: SearchView, spec: SearchSpec) -> SearchSpec:
-    """Return what is to be declared: whether one that has ended is suspended makes no difference."""
+    """Return what is to be declared: neither what a space was lowered to is undone, nor is one that has ended suspended."""
+    spec = keeping_decisions(spec, view.spec)
     return replace(spec, suspend=view.spec.suspend) if view.state in _ENDED else spec
 
 

@@ -20,6 +20,7 @@ class State(StrEnum):
 
     RUNNING = "Running"
     WAITING_FOR_TRAINERS = "WaitingForTrainers"
+    WAITING_FOR_SEARCH_SPACE = "WaitingForSearchSpace"
     SUSPENDED = "Suspended"
     COMPLETED = "Completed"
     CANCELLED = "Cancelled"
@@ -61,6 +62,8 @@ def state_of(view: SearchView) -> tuple[State, str]:
     Between two trials nothing may be leased for a moment, so it waits for trainers only if nothing settled lately either.
     """
     state, counts = _AT_CONTROLLER[view.state], view.counts
+    if state is State.RUNNING and view.spec.search_space.unlowered is not None:
+        return State.WAITING_FOR_SEARCH_SPACE, view.message or "its search space is to be lowered by a trainer"
     if state is State.RUNNING and counts.queued and not counts.running and not view.trials_per_second:
         why = view.message or "no trainer that this search may use is free; compare trainerPoolSelector with the pools' labels"
         return State.WAITING_FOR_TRAINERS, f"{counts.queued} trials wait: {why}"

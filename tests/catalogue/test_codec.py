@@ -11,6 +11,7 @@ from nasfleet.catalogue import (
     InvalidParametersError,
     NegativeError,
     PluginTask,
+    PoolSelector,
     Reinforce,
     SearchSpaceSection,
     SearchSpec,
@@ -42,6 +43,13 @@ _counts = st.none() | st.integers(0, LARGEST_COUNT)
 @settings(max_examples=40, deadline=None)
 @given(specs)
 def test_a_spec_comes_back_as_it_left(spec: SearchSpec) -> None:
+    assert spec_from_proto(spec_to_proto(spec)) == spec
+
+
+def test_a_search_that_selects_by_labels_that_kubernetes_has_not_comes_back_from_a_store() -> None:
+    # Trainers of one machine may have any, and a controller must start with what an earlier edition let in.
+    spec = smallest_spec(trainer_pool_selector=PoolSelector(match_labels={"gpu model": "NVIDIA H200"}))
+
     assert spec_from_proto(spec_to_proto(spec)) == spec
 
 

@@ -92,7 +92,7 @@ def test_all_that_is_wrong_with_a_pool_is_said_together() -> None:
         "with a letter or digit at both ends\n"
         "spec.replica is not known (its value: 4): did you mean replicas?\n"
         "spec.gpus is -1: give a whole number from 0 to 64, in GPUs\n"
-        "spec.memory is 16: give text of 1 to 32 characters, a quantity like 16Gi, in quotes"
+        "spec.memory is 16: give text of 1 to 32 characters, a quantity like 16Gi, more than 0, in quotes"
     )
 
 
@@ -117,3 +117,37 @@ def test_a_toleration_that_kubernetes_would_refuse_cannot_be_made(toleration: di
 def test_an_autoscaler_needs_room() -> None:
     with pytest.raises(InvalidParametersError, match="minReplicas is 5, more than maxReplicas, which is 4"):
         Autoscaling(min_replicas=5, max_replicas=4)
+
+
+def test_labels_that_kubernetes_cannot_have_are_refused_each_by_its_field() -> None:
+    with pytest.raises(InvalidParametersError) as raised:
+        pool_from_data(_stored({"nodeSelector": {"gpu model": "h 200", "gpu": "h200"}}, labels={"-gpu": "h200-"}))
+
+    key = "give each key as a name like example.com/name, of at most 63 characters behind a domain of at most 253"
+    characters = "letters, digits, hyphens, underscores and points, with a letter or digit at both ends"
+    value = f"give text of at most 63 characters, {characters}"
+    assert str(raised.value).splitlines() == [
+        f'metadata.labels has the key "-gpu": {key}',
+        f'metadata.labels.-gpu is "h200-": {value}',
+        f'spec.nodeSelector has the key "gpu model": {key}',
+        f'spec.nodeSelector.gpu model is "h 200": {value}',
+    ]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [("gpu", ""), ("GPU", "H200"), ("example.com/a_b.c-d", "a_b.c-d"), ("d" * 253 + "/" + "n" * 63, "v" * 63), ("0", "0")],
+)
+def test_labels_that_kubernetes_can_have_are_taken(label: tuple[str, str]) -> None:
+    pool = pool_from_data(_stored({"nodeSelector": dict([label])}, labels=dict([label])))
+    assert pool.labels == pool.spec.node_selector == dict([label])
+
+
+@pytest.mark.parametrize("quantity", ["2", "0.5", "500m", "007", "0.064k", "1000000.000001"])
+def test_any_share_of_processors_can_be_asked_for(quantity: str) -> None:
+    assert pool_from_data(_stored({"cpu": quantity})).spec.cpu == quantity
+
+
+@pytest.mark.parametrize("quantity", ["1", "0.5Gi", "16Gi", "17179869184", "64G", "1.5Ti"])
+def test_any_amount_of_memory_can_be_asked_for(quantity: str) -> None:
+    assert pool_from_data(_stored({"memory": quantity})).spec.memory == quantity

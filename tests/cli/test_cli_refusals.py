@@ -226,7 +226,7 @@ def test_arguments_of_other_commands_that_are_wrong(arguments: list[str], parts:
     [
         (["controller", "--listen", "nowhere"], ("--listen is 'nowhere'", "HOST:PORT")),
         (["trainer", "--controller", "127.0.0.1:1", "--slots", "0"], ("--slots", "'0' is no count")),
-        (["trainer", "--controller", "nowhere"], ("'nowhere' is no address", "HOST:PORT")),
+        (["trainer", "--controller", "nowhere"], ("--controller: the address is 'nowhere'", "HOST:PORT")),
     ],
 )
 def test_flags_of_the_programs_reach_them(arguments: list[str], parts: tuple[str, ...]) -> None:

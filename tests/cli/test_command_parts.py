@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nasfleet.errors import InvalidInputError
 from nasfleet.names import SearchName, TrialName
+from nasfleet.v1.search_pb2 import SearchState
 from nasfleet_cli import tables
 from nasfleet_cli.addressing import search_name, short, trial_name
 from nasfleet_cli.main import cli
@@ -46,6 +47,18 @@ def test_messages_become_plain_data_with_numbers_as_numbers() -> None:
     search = yaml.safe_load(as_yaml([search_message()]))
     assert search[0]["counts"]["succeeded"] == 55
     assert search[0]["bestTrial"]["number"] == 41
+
+
+def test_a_search_whose_space_waits_to_be_lowered_is_waiting_until_it_is_or_is_suspended() -> None:
+    state = next(column for column in tables.SEARCHES if column.head == "STATE")
+    search = search_message()
+    search.spec.search_space.plugin.object = "my.spaces:space"
+    assert state.text(search) == "waiting"
+    search.state = SearchState.SEARCH_STATE_SUSPENDED
+    assert state.text(search) == "suspended"
+    search.state = SearchState.SEARCH_STATE_RUNNING
+    search.spec.search_space.plugin.decisions.decisions.add(name="depth")
+    assert state.text(search) == "running"
 
 
 def test_maps_of_a_message_keep_their_keys() -> None:
@@ -88,7 +101,7 @@ def test_a_trainer_that_was_started_wrongly_is_not_started_again(tmp_path: Path)
     trainers = Trainers([["--controller", "nowhere"]], tmp_path)
     try:
         trainers.programs[0].wait(60)
-        with pytest.raises(ProgramEndedError, match="'nowhere' is no address; give HOST:PORT"):
+        with pytest.raises(ProgramEndedError, match="the address is 'nowhere': give HOST:PORT"):
             trainers.revive()
     finally:
         trainers.stop()

@@ -18,6 +18,12 @@ from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.documents import changed
 from nasfleet_testing.malformed_documents import MALFORMED
 
+_KEY = "has a key that no label has: give each key as a name like example.com/name, of at most 63 characters behind a domain of at most 253"
+_VALUE = (
+    "give text of at most 63 characters, letters, digits, hyphens, underscores and points, with a letter or digit at both ends"
+)
+_LONG_DOMAIN = ".".join(["d" * 61] * 4)
+
 # The field that the API server names, and what it says about it.
 _SAID = {
     "unknown-field": ("spec.strategy.reinforce.learningrat", "unknown field"),
@@ -46,6 +52,15 @@ _SAID = {
     "truth-for-number": ("spec.task.imageClassification.epochs", "must be of type integer"),
     "number-for-truth": ("spec.searchSpace.convChain.strides", "must be of type boolean"),
     "number-for-label": ("spec.trainerPoolSelector.matchLabels.gpu", "must be of type string"),
+    "label-key-with-a-space": ("spec.trainerPoolSelector.matchLabels", _KEY),
+    "label-key-of-three-parts": ("spec.trainerPoolSelector.matchLabels", _KEY),
+    "label-key-without-a-name": ("spec.trainerPoolSelector.matchLabels", _KEY),
+    "label-key-that-is-empty": ("spec.trainerPoolSelector.matchLabels", _KEY),
+    "label-key-too-long": ("spec.trainerPoolSelector.matchLabels", _KEY),
+    "label-key-of-too-long-a-domain": ("spec.trainerPoolSelector.matchLabels", _KEY),
+    "label-value-with-a-space": ("spec.trainerPoolSelector.matchLabels[gpu]", _VALUE),
+    "label-value-that-ends-with-a-point": ("spec.trainerPoolSelector.matchLabels.gpu", "should match"),
+    "label-value-too-long": ("spec.trainerPoolSelector.matchLabels.gpu", "Too long: may not be more than 63 bytes"),
     "unknown-dataset": ("spec.task.imageClassification.dataset", 'Unsupported value: "mnist": supported values: "digits", "cifar10", "folder"'),
     "enumeration-in-lower-case": ("spec.weights", 'Unsupported value: "best": supported values: "None", "Best", "All"'),
     "scalar-for-list": ("spec.searchSpace.convChain.filterHeights", "must be of type array"),
@@ -120,7 +135,20 @@ _POOLS = {
     "autoscaling-upside-down": ("{autoscaling: {minReplicas: 5, maxReplicas: 4}}", "spec.autoscaling.minReplicas", "is more than maxReplicas: give as many at most, or more maxReplicas"),
     "no-grace": ("{gracePeriodSeconds: 0}", "spec.gracePeriodSeconds", "greater than or equal to 1"),
     "claim-that-is-no-name": ("{dataClaim: Data_Sets}", "spec.dataClaim", "lower-case letters, digits, hyphens and points"),
-    "queue-that-is-no-label": ("{queueName: a/b}", "spec.queueName", "letters, digits, hyphens, underscores and points"),
+    "queue-that-is-no-label": ("{queueName: a/b}", "spec.queueName", "lower-case letters, digits, hyphens and points"),
+    "queue-that-no-queue-can-be-called": ("{queueName: Team_A}", "spec.queueName", "lower-case letters, digits, hyphens and points"),
+    "no-processors": ("{cpu: '0'}", "spec.cpu", 'a quantity like "2" or 500m, more than 0'),
+    "no-processors-to-the-last-digit": ("{cpu: '0.00'}", "spec.cpu", 'a quantity like "2" or 500m, more than 0'),
+    "processors-in-bytes": ("{cpu: 2Gi}", "spec.cpu", 'a quantity like "2" or 500m, more than 0'),
+    "no-memory": ("{memory: 0Gi}", "spec.memory", "a quantity like 16Gi, more than 0"),
+    "memory-in-thousandths": ("{memory: 16m}", "spec.memory", "a quantity like 16Gi, more than 0"),
+    "resource-of-too-long-a-domain": (f"{{gpuResource: {_LONG_DOMAIN}/gpu}}", "spec.gpuResource", "a resource like nvidia.com/gpu, of at most 63 characters behind a domain of at most 244"),
+    "resource-of-too-long-a-name": (f"{{gpuResource: example.com/{'g' * 64}}}", "spec.gpuResource", "a resource like nvidia.com/gpu, of at most 63 characters behind a domain of at most 244"),
+    "resource-of-a-quota": ("{gpuResource: requests.nvidia.com/gpu}", "spec.gpuResource", "begins as the names of quotas do: give the resource itself, like nvidia.com/gpu"),
+    "toleration-of-too-long-a-key": (f"{{tolerations: [{{key: {'k' * 64}}}]}}", "spec.tolerations[0].key", "a name like example.com/name, of at most 63 characters behind a domain of at most 253"),
+    "node-label-key-with-a-space": ("{nodeSelector: {gpu model: a}}", "spec.nodeSelector", _KEY),
+    "node-label-key-in-upper-case-domain": ("{nodeSelector: {Example.com/gpu: a}}", "spec.nodeSelector", _KEY),
+    "node-label-value-with-a-slash": ("{nodeSelector: {gpu: a/b}}", "spec.nodeSelector.gpu", "should match"),
     "template-as-text": ("{template: a}", "spec.template", "must be of type object"),
     "template-without-its-spec": ("{template: {containers: []}}", "spec.template.containers", "unknown field"),
     "template-with-a-spec-as-list": ("{template: {spec: []}}", "spec.template.spec", "must be of type object"),

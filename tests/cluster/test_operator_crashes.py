@@ -127,6 +127,16 @@ async def with_queue(world: World, stage: Stage) -> None:
     await stage.work(search_key(stage), running)
 
 
+async def with_waiting_search(world: World, stage: Stage) -> None:
+    """Have a search that is not ready, for want of trainers."""
+    await stage.create(SEARCHES, search("digits"))
+    await stage.work(search_key(stage), lambda it: is_not_ready(it, "WaitingForTrainers"))
+
+
+async def is_not_ready(stage: Stage, reason: str) -> bool:
+    return (await conditions(stage, SEARCHES, "digits")).get("Ready") == ("False", reason)
+
+
 async def scale(stage: Stage, replicas: int) -> None:
     await stage.patch(POOLS, "gpus", {"spec": {"replicas": replicas}}, "scale")
 
@@ -227,6 +237,15 @@ SCENARIOS = (
         lambda it: parallelism_is(it, 7),
         search_key,
     ),
+    # Of another reason under the same status people are told too.
+    Scenario(
+        "suspend a search that waits",
+        frozenset({"declare search", "write status", "announce"}),
+        with_waiting_search,
+        lambda it: it.patch(SEARCHES, "digits", {"spec": {"suspend": True}}),
+        lambda it: is_not_ready(it, "Suspended"),
+        search_key,
+    ),
     Scenario(
         "delete a search",
         frozenset({"forget search", "set finalizer"}),
@@ -245,7 +264,7 @@ async def announced(stage: Stage) -> dict[str, bool]:
     for kind, name in ((POOLS, "gpus"), (SEARCHES, "digits")):
         found = await stage.get(kind, name) or {}
         for one in found.get("status", {}).get("conditions", ()):
-            change = (one["type"], one["status"], one["reason"], one["lastTransitionTime"])
+            change = (one["type"], one["status"], one["reason"], one["lastUpdateTime"])
             told[f"{kind.name} {one['type']}"] = event_name(read_identity(found), *change) in there
     return told
 

@@ -93,6 +93,7 @@ def test_it_goes_on_where_it_was_after_the_api_server_was_away(
         ((), "--controller is not given"),
         (("--controller", NOWHERE, "--trainer-image", "one", "--workers", "many"), "--workers is 'many': give a number"),
         (("--controller", NOWHERE, "--trainer-image", "one", "--metrics", "9466"), "--metrics is '9466': give HOST:PORT"),
+        (("--controller", "here", "--trainer-image", "one"), "--controller is 'here': give HOST:PORT"),
         (("--controller", NOWHERE, "--trainer-image", "one", "--kubeconfig", "/nowhere"), "give --kubeconfig"),
     ],
 )

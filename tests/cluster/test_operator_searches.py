@@ -19,6 +19,14 @@ from nasfleet_testing.programs import RunningController, controller, free_addres
 from nasfleet_testing.stepped_operators import Stage, api_server, operator_config, search_key
 
 KIND = "architecturesearch"
+SPACE = """
+from nasfleet.spaces.assignment_space import AssignmentSpace
+from nasfleet.spaces.decision import Choice
+
+
+def depths(deepest):
+    return AssignmentSpace((Choice("depth", "depth", tuple(range(1, deepest + 1))),))
+"""
 PATIENCE = ("--forget-after-seconds", "3")
 
 
@@ -96,11 +104,23 @@ def test_a_search_is_suspended_resumed_changed_and_deleted(space: Namespace, cli
 
 
 @pytest.mark.usefixtures("running")
-def test_a_search_that_the_controller_would_refuse_says_why(space: Namespace, client: Client) -> None:
-    space.apply(search("plugged", searchSpace={"plugin": {"object": "mine:space"}}))
-    ready = space.eventually_condition(KIND, "plugged", "Ready", "False", "Refused")
-    assert "mine:space" in ready["message"]
-    assert ids(client) == set()
+def test_a_space_of_ones_own_waits_for_a_trainer_that_lowers_it_and_then_is_searched(
+    space: Namespace, served: RunningController, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cluster_space.py").write_text(SPACE)
+    declared = search("plugged", searchSpace={"plugin": {"object": "cluster_space:depths", "parameters": {"deepest": 3}}})
+    space.apply(declared)
+    ready = space.eventually_condition(KIND, "plugged", "Ready", "False", "WaitingForSearchSpace")
+    assert ready["message"].startswith("waits for a trainer to lower its search space cluster_space:depths: start one")
+    monkeypatch.syspath_prepend(str(tmp_path))  # handed on to the trainer
+    with trainer(served.address, tmp_path / "trainer.log"):
+        space.eventually_condition(KIND, "plugged", "Complete", "True")
+        declared["spec"]["budget"] = {"trials": 24}  # another change, declared without the decisions again
+        space.apply(declared)
+        space.eventually_status(KIND, "plugged", progress="24/24")
+    lowered = client.get_search(f"namespaces/{space.name}/searches/plugged").spec.search_space.plugin
+    assert [list(decision.one_of.options) for decision in lowered.decisions.decisions] == [["1", "2", "3"]]
+    assert space.get(KIND, "plugged")["spec"]["searchSpace"]["plugin"].keys() == {"object", "parameters"}
     space.kubectl("delete", KIND, "plugged", "--timeout=20s")
 
 

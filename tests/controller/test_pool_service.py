@@ -13,11 +13,11 @@ from prometheus_client import generate_latest
 from sqlalchemy import event
 
 from nasfleet import PROTOCOL_VERSION
+from nasfleet.address import Address
 from nasfleet.catalogue import Budget, PoolSelector, Random, Retries, SearchSpec, TrialSettings
 from nasfleet.codec import spec_to_proto
 from nasfleet.measurement import FailureKind
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
-from nasfleet_controller.config import Address
 from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.server import serving
 from nasfleet_controller.store.store import Store

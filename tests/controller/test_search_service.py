@@ -10,10 +10,10 @@ import grpc
 import pytest
 
 from nasfleet import PROTOCOL_VERSION
+from nasfleet.address import Address
 from nasfleet.catalogue import Budget, Random, SearchSpec
 from nasfleet.codec import spec_to_proto
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, search_pb2, search_pb2_grpc
-from nasfleet_controller.config import Address
 from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.server import serving
 from nasfleet_controller.store.store import Store

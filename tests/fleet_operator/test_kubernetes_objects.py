@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from nasfleet_operator.kubernetes_objects import read_pod, read_pool, read_search, read_time, write_time
+from nasfleet_operator.conditions import condition_data
+from nasfleet_operator.kubernetes_objects import read_condition, read_pod, read_pool, read_search, read_time, write_time
 from nasfleet_operator.observed import Container, PodCondition, Termination, Truth, Unreadable
 
 METADATA = {
@@ -44,6 +45,14 @@ def test_a_pool_is_read_with_its_status() -> None:
     assert (pool.identity.namespace, pool.identity.name, pool.identity.uid) == ("research", "gpu", "pool-1")
     [ready] = pool.conditions
     assert (ready.type, ready.status, ready.changed_at) == ("Ready", Truth.TRUE, read_time("2027-01-15T08:00:00Z"))
+
+
+def test_a_condition_without_a_time_of_its_update_was_updated_when_its_status_changed() -> None:
+    since = "2027-01-15T08:00:00Z"
+    raw = {"type": "Ready", "status": "True", "reason": "TrainersReady", "message": "", "lastTransitionTime": since}
+    assert read_condition(raw).updated_at == read_time(since)
+    later = {**raw, "lastUpdateTime": "2027-01-15T09:00:00Z"}
+    assert condition_data(read_condition(later)) == {**later, "observedGeneration": 0}
 
 
 def test_what_is_wrong_with_a_spec_is_part_of_the_value() -> None:

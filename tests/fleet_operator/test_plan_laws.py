@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet.names import PoolName
 from nasfleet_operator.deployment import belongs_to
+from nasfleet_operator.kubernetes_objects import write_time
 from nasfleet_operator.observed import PoolObserved, SearchObserved
 from nasfleet_operator.plan import (
     Announce,
@@ -110,6 +111,23 @@ def test_the_status_is_written_once_after_what_it_tells_of_and_people_are_told_l
     assert ranks == sorted(ranks)
     assert ranks.count(_ORDER.index(WriteStatus)) <= 1
     assert plan.effects[len(effects) :] == tuple(effect for effect in plan.effects if effect not in effects)
+
+
+@many
+@given(st.one_of(pools_observed(), searches_observed()))
+def test_a_condition_has_a_transition_if_its_status_is_another_and_an_update_if_its_reason_is(
+    observed: PoolObserved | SearchObserved,
+) -> None:
+    is_pool = isinstance(observed, PoolObserved)
+    plan, resource = (pool_plan(observed), observed.pool) if is_pool else (search_plan(observed), observed.search)
+    before = {condition.type: condition for condition in resource.conditions}
+    for status in (effect.status for effect in plan.effects if isinstance(effect, WriteStatus)):
+        for one in status["conditions"]:
+            was = before.get(one["type"])
+            stays = was is not None and was.status == one["status"]
+            assert one["lastTransitionTime"] == write_time(was.changed_at if was is not None and stays else NOW)
+            stays = stays and was is not None and was.reason == one["reason"]
+            assert one["lastUpdateTime"] == write_time(was.updated_at if was is not None and stays else NOW)
 
 
 @many

@@ -10,7 +10,7 @@ import pytest
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.kubernetes_objects import write_time
-from nasfleet_operator.observed import Container, PodCondition, PodLoss, PoolObserved, Truth, Unreadable
+from nasfleet_operator.observed import Condition, Container, PodCondition, PodLoss, PoolObserved, Truth, Unreadable
 from nasfleet_operator.plan import (
     Announce,
     EventKind,
@@ -209,3 +209,34 @@ def test_the_same_trouble_a_second_time_is_another_event() -> None:
     second = plan_pool(replace(back, fleet=None), SETTINGS, NOW + 40)
     assert only(second, Announce).reason == only(first, Announce).reason == "ControllerUnavailable"
     assert only(second, Announce).name != only(first, Announce).name
+
+
+def degraded(observed: PoolObserved) -> Condition:
+    [found] = [entry for entry in observed.pool.conditions if entry.type == "Degraded"]
+    return found
+
+
+def changing_reason() -> tuple[PoolObserved, float]:
+    """Return a pool that has been degraded for long, and now is for another reason; and since when it has been."""
+    since = NOW - 3000
+    observed = replace(settled_pool(FOUR, 4), pods=(failing(0, "CrashLoopBackOff"), *map(pod, range(1, 4))))
+    crashing = carry_out_on_pool(plan_pool(observed, SETTINGS, since).effects, observed)
+    assert degraded(crashing).reason == "CrashLooping"
+    return replace(crashing, pods=(failing(0, "ImagePullBackOff"), *observed.pods[1:])), since
+
+
+def test_another_reason_is_no_transition_as_long_as_the_status_stays() -> None:
+    observed, since = changing_reason()
+    found = degraded(carry_out_on_pool(plan(observed).effects, observed))
+    assert (found.reason, found.changed_at, found.updated_at) == ("ImagePullFailed", since, NOW)
+
+
+def test_another_reason_under_the_same_status_is_told_once_also_after_a_kill() -> None:
+    observed, _ = changing_reason()
+    assert kinds(plan(observed)) == ["WriteStatus", "Announce"]
+    told = only(plan(observed), Announce)
+    assert told.reason == "ImagePullFailed"
+    killed = carry_out_on_pool(plan(observed).effects[:-1], observed)
+    assert plan_pool(killed, SETTINGS, NOW + 60).effects == (told,)
+    assert plan_pool(replace(killed, announced=killed.announced | {told.name}), SETTINGS, NOW + 60).effects == ()
+    assert plan_pool(killed, SETTINGS, NOW + SETTINGS.announce_seconds + 1).effects == ()

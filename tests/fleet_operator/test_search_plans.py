@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nasfleet.catalogue import Budget
+from nasfleet.catalogue import Budget, PluginSpace, SearchSpaceSection
+from nasfleet.spaces.decision import Choice
 from nasfleet_operator.kubernetes_objects import write_time
 from nasfleet_operator.observed import SearchObserved, Unreadable
 from nasfleet_operator.plan import Announce, DeclareSearch, EventKind, ForgetSearch, Plan, SetFinalizer
@@ -56,6 +57,10 @@ def changed(observed: SearchObserved, **changes: Any) -> SearchObserved:
     return replace(observed, search=replace(observed.search, declared=search_spec(**changes), generation=2))
 
 
+def own_space(*decisions: Choice) -> SearchSpaceSection:
+    return SearchSpaceSection(space=PluginSpace(object="my.spaces:space", decisions=decisions))
+
+
 def test_a_new_search_gets_our_finalizer_before_the_controller_knows_it() -> None:
     planned = plan(SearchObserved(search=search()))
     assert kinds(planned) == ["SetFinalizer", "DeclareSearch", "WriteStatus", "Announce"]
@@ -102,7 +107,7 @@ def test_what_may_not_change_is_refused_by_name_and_the_search_goes_on_as_it_was
         pytest.param(known(view(uid="search-0")), ("False", "NameTaken"), id="name taken"),
         pytest.param(known(reachable=False), ("Unknown", "ControllerUnavailable"), id="no controller"),
         pytest.param(known(at_controller=UNREADABLE), ("Unknown", "ControllerUnavailable"), id="newer controller"),
-        pytest.param(known(at_controller=None, refusal="send the decisions"), ("False", "Refused"), id="refused"),
+        pytest.param(known(at_controller=None, refusal="it will not"), ("False", "Refused"), id="refused"),
         pytest.param(
             SearchObserved(search=search(Unreadable("spec.budget is missing: give it"))),
             ("False", "InvalidSpec"),
@@ -137,6 +142,28 @@ def test_a_search_that_waits_for_trainers_says_why() -> None:
     assert "trainerPoolSelector" in condition(known(silent), "Ready")[2]
     told = replace(silent, message="trainer-0 cannot run this search: no data set")
     assert condition(known(told), "Ready")[2] == "8 trials wait: trainer-0 cannot run this search: no data set"
+
+
+def test_a_search_whose_space_waits_to_be_lowered_says_what_it_waits_for_and_is_declared_once() -> None:
+    observed = known(view(spec=search_spec(search_space=own_space()), message="waits for a trainer: one cannot: no module"))
+    observed = changed(observed, search_space=own_space())
+    assert condition(observed, "Ready") == ("False", "WaitingForSearchSpace", "waits for a trainer: one cannot: no module")
+    assert "DeclareSearch" not in kinds(plan(observed))
+
+
+def test_a_search_whose_space_has_been_lowered_runs_and_keeps_its_decisions() -> None:
+    lowered = own_space(Choice("depth", "depth", (1, 2, 3)))
+    observed = known(view(spec=search_spec(search_space=lowered), counts=TrialCounts(running=1)))
+    observed = changed(observed, search_space=own_space())
+    assert condition(observed, "Ready")[:2] == ("True", "Running")
+    assert "DeclareSearch" not in kinds(plan(observed))
+    more = changed(observed, search_space=own_space(), parallelism=16)
+    assert only(plan(more), DeclareSearch).spec.search_space == lowered
+
+
+def test_a_search_that_is_new_with_a_space_of_ones_own_waits_for_that_in_the_same_pass() -> None:
+    observed = SearchObserved(search=search(search_spec(search_space=own_space())))
+    assert condition(observed, "Ready")[:2] == ("False", "WaitingForSearchSpace")
 
 
 def test_a_search_that_was_suspended_by_hand_says_how_it_goes_on_and_is_not_resumed() -> None:

@@ -6,6 +6,11 @@ _TASK = "imageClassification: {dataset: cifar10, epochs: 50}"
 _SPACE = "convChain: {layers: 6, skipConnections: true, strides: false}"
 _GROWTH = "    growth: {layers: 2, everyTrials: 1600, maxLayers: 20}\n"
 _REWARD = "bestOfLastEpochsCubed: {epochs: 5}"
+_KEY = "give each key as a name like example.com/name, of at most 63 characters behind a domain of at most 253"
+_VALUE = (
+    "give text of at most 63 characters, letters, digits, hyphens, underscores and points, with a letter or digit at both ends"
+)
+_LONG_DOMAIN = ".".join(["d" * 63] * 4)
 
 # What is replaced by what in PAPER, and the message: path and value before the colon, the fix after it.
 MALFORMED = {
@@ -41,6 +46,15 @@ MALFORMED = {
     "exponent-for-whole": ("parallelism: 800", "parallelism: 8e2", "spec.parallelism is 800.0: give a whole number from 1 to 100,000, in trials, without a point or an exponent"),
     "number-for-truth": ("strides: false", "strides: 0", "spec.searchSpace.convChain.strides is 0: give true or false"),
     "number-for-label": ("gpu: h200", "gpu: 200", "spec.trainerPoolSelector.matchLabels.gpu is 200: give text, in quotes"),
+    "label-key-with-a-space": ("gpu: h200", "gpu model: h200", f'spec.trainerPoolSelector.matchLabels has the key "gpu model": {_KEY}'),
+    "label-key-of-three-parts": ("gpu: h200", "a/b/c: h200", f'spec.trainerPoolSelector.matchLabels has the key "a/b/c": {_KEY}'),
+    "label-key-without-a-name": ("gpu: h200", "example.com/: h200", f'spec.trainerPoolSelector.matchLabels has the key "example.com/": {_KEY}'),
+    "label-key-that-is-empty": ("gpu: h200", '"": h200', f'spec.trainerPoolSelector.matchLabels has the key "": {_KEY}'),
+    "label-key-too-long": ("gpu: h200", f"{'g' * 64}: h200", f'spec.trainerPoolSelector.matchLabels has the key "{"g" * 59}...: {_KEY}'),
+    "label-key-of-too-long-a-domain": ("gpu: h200", f"{_LONG_DOMAIN}/gpu: h200", f'spec.trainerPoolSelector.matchLabels has the key "{_LONG_DOMAIN[:59]}...: {_KEY}'),
+    "label-value-with-a-space": ("gpu: h200", "gpu: NVIDIA H200", f'spec.trainerPoolSelector.matchLabels.gpu is "NVIDIA H200": {_VALUE}'),
+    "label-value-that-ends-with-a-point": ("gpu: h200", "gpu: h200.", f'spec.trainerPoolSelector.matchLabels.gpu is "h200.": {_VALUE}'),
+    "label-value-too-long": ("gpu: h200", f"gpu: {'h' * 64}", f'spec.trainerPoolSelector.matchLabels.gpu is "{"h" * 59}...: {_VALUE}'),
     "empty-field": ("seed: 1", "seed:", "spec.seed is empty: remove it, or give a whole number from 0 to 9,223,372,036,854,775,807"),
     "unknown-dataset": ("dataset: cifar10", "dataset: mnist", 'spec.task.imageClassification.dataset is "mnist": give one of digits, cifar10, folder'),
     "enumeration-in-lower-case": ("seed: 1", "weights: best", 'spec.weights is "best": give one of None, Best, All'),

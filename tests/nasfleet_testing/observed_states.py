@@ -7,10 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nasfleet.catalogue import (
-    Autoscaling,
-    TrainerPoolSpec,
-)
+from nasfleet.catalogue import Autoscaling, PluginSpace, SearchSpaceSection, TrainerPoolSpec
+from nasfleet.spaces.decision import Choice
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.observed import (
     Container,
@@ -39,6 +37,7 @@ from nasfleet_operator.views import (
 from nasfleet_testing.observed_resources import (
     SEARCH,
     SETTINGS,
+    SPACE,
     busy,
     deployed,
     failing_creation,
@@ -50,6 +49,10 @@ from nasfleet_testing.observed_resources import (
 )
 from nasfleet_testing.planned_worlds import NOW, carry_out_on_pool, carry_out_on_search
 
+_UNLOWERED, _LOWERED = (
+    SearchSpaceSection(space=PluginSpace(object="my.spaces:space", decisions=decisions))
+    for decisions in ((), (Choice("depth", "depth", (1, 2, 3)),))
+)
 _counts = st.integers(0, 6)
 _ages = st.sampled_from((0.0, 3.0, 30.0, 700.0))
 _specs = st.builds(
@@ -202,10 +205,14 @@ def pools_observed(draw: st.DrawFn) -> PoolObserved:
 @st.composite
 def searches_observed(draw: st.DrawFn) -> SearchObserved:
     """Generate searches as a pass may find them."""
-    specs = st.builds(
-        search_spec, suspend=st.booleans(), parallelism=st.sampled_from((8, 9)), seed=st.sampled_from((0, 0, 0, 1))
+    # A resource never has decisions of its own space, the controller has them once a trainer has found them.
+    declared_space, known_spaces = draw(
+        st.sampled_from(((SPACE, (SPACE,)), (_UNLOWERED, (_UNLOWERED, _LOWERED)), (SPACE, (_UNLOWERED, _LOWERED))))
     )
-    declared = draw(st.one_of(specs, specs, specs, st.just(Unreadable("spec.budget is missing: give it"))))
+    about = {"suspend": st.booleans(), "parallelism": st.sampled_from((8, 9)), "seed": st.sampled_from((0, 0, 0, 1))}
+    declarations = st.builds(search_spec, search_space=st.just(declared_space), **about)
+    specs = st.builds(search_spec, search_space=st.sampled_from(known_spaces), **about)
+    declared = draw(st.one_of(declarations, declarations, declarations, st.just(Unreadable("spec.budget is missing: give it"))))
     views = st.builds(
         SearchView,
         uid=st.sampled_from((SEARCH.uid,) * 4 + ("search-0",)),

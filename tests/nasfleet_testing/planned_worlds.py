@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nasfleet.catalogue import SearchSpec, TrainerPoolSpec
+from nasfleet.catalogue.known_decisions import keeping_decisions
 from nasfleet_operator.kubernetes_objects import read_condition
 from nasfleet_operator.observed import PoolObserved, SearchObserved
 from nasfleet_operator.plan import (
@@ -121,7 +122,9 @@ def ensured(view: SearchSeen | None, uid: str, spec: SearchSpec) -> SearchView:
         return SearchView(uid=uid, spec=spec, state=state, created_at=NOW)
     assert isinstance(view, SearchView)
     assert view.uid == uid
-    return replace(view, spec=spec, state=view.state if spec.suspend is view.spec.suspend else state)
+    return replace(
+        view, spec=keeping_decisions(spec, view.spec), state=view.state if spec.suspend is view.spec.suspend else state
+    )
 
 
 def _written(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Generated search specs, drawn from the catalogue's own descriptions, for laws that hold for every search."""
 
+import re
 from typing import Any
 
 from hypothesis import reject
@@ -16,6 +17,7 @@ from nasfleet.catalogue import (
     Synthetic,
 )
 from nasfleet.catalogue.fields import Field, Kind, fields_of, snake
+from nasfleet.catalogue.kubernetes_names import LABEL_VALUE, LONGEST_LABEL_VALUE, QUALIFIED, QUALIFIED_LENGTHS
 from nasfleet_testing.spaces import decision_lists
 
 _free = st.recursive(
@@ -78,10 +80,14 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
     return st.none() | one if field.nullable else one
 
 
+_label_values = st.from_regex(rf"({LABEL_VALUE})?", fullmatch=True).filter(lambda text: len(text) <= LONGEST_LABEL_VALUE)
+_label_keys = st.from_regex(QUALIFIED, fullmatch=True).filter(re.compile(QUALIFIED_LENGTHS).fullmatch) | st.just(
+    f"{'d' * 126}.{'d' * 126}/{'g' * 63}"
+)
 _LIKE_ALL_OF_THEIR_KIND: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.TRUTH: st.booleans(),
     Kind.OPTION: _printable | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans(),
-    Kind.LABELS: st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+    Kind.LABELS: st.dictionaries(_label_keys, _label_values, max_size=3),
     Kind.FREE: st.dictionaries(st.text(max_size=5), _free, max_size=3),
 }
 
@@ -97,6 +103,8 @@ def _one(field: Field) -> st.SearchStrategy[Any]:
             return _numbers(field)
         case Kind.TEXT:
             texts = st.from_regex(about.pattern, fullmatch=True) if about.pattern else _printable
+            patterns = [re.compile(pattern) for pattern in about.patterns]
+            texts = texts.filter(lambda text: all(pattern.fullmatch(text) for pattern in patterns))
             return texts.filter(lambda text: text.isprintable() and about.admits_length(len(text)))
         case Kind.ENUM:
             return st.sampled_from(list(field.classes[0]))

@@ -208,8 +208,8 @@ def test_an_agent_with_inline_tasks_loads_no_torch() -> None:
     ("flags", "wrong"),
     [
         ([], "--controller"),
-        (["--controller", "nowhere"], "'nowhere' is no address"),
-        (["--controller", "h:65536"], "'h:65536' has port 65536, more than the largest, 65535"),
+        (["--controller", "nowhere"], "the address is 'nowhere': give HOST:PORT"),
+        (["--controller", "h:65536"], "the address is 'h:65536': give HOST:PORT with a port from 1 to 65535"),
         (["--controller", "h:1", "--slots", "0"], "'0' is no count"),
         (["--controller", "h:1", "--agents", "many"], "'many' is no count"),
         (["--controller", "h:1", "--label", "gpu"], "'gpu' is no label"),

@@ -15,6 +15,7 @@ from nasfleet.v1.trial_pb2 import FAILURE_KIND_RETURNED, FAILURE_KIND_TRAINER_UN
 from nasfleet_testing.scripted_controller import PATIENCE_SECONDS, ScriptedController, announce, assign
 from nasfleet_trainer.agent import Agent, RefusedError
 from nasfleet_trainer.hosting import CHANNEL_OPTIONS
+from nasfleet_trainer.lowerings import Lowerings
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.slots import Slots
@@ -29,7 +30,9 @@ async def trainer(address: str, slots: int = 1, grace_seconds: float = 30.0) -> 
     searches = Searches(Place())
     hello = Hello(protocol_version=PROTOCOL_VERSION, trainer="probe", slots=slots, device="cpu")
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-        agent = Agent(channel, hello, searches, Slots(searches, Place(), 1, metrics), metrics, grace_seconds)
+        agent = Agent(
+            channel, hello, searches, Slots(searches, Place(), 1, metrics), Lowerings(Place(), 1), metrics, grace_seconds
+        )
         running = asyncio.create_task(agent.run())
         try:
             yield agent, running

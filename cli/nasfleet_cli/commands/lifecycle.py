@@ -11,7 +11,7 @@ from nasfleet.v1.search_pb2 import Search, SearchState
 from nasfleet_cli.addressing import search_name
 from nasfleet_cli.commands.get import namespace_option
 from nasfleet_cli.target import Target, connected, target_or_cluster_options
-from nasfleet_cli.words import word
+from nasfleet_cli.words import state_word
 
 _ENDED = {SearchState.SEARCH_STATE_COMPLETED, SearchState.SEARCH_STATE_CANCELLED}
 
@@ -96,4 +96,4 @@ def _declare(client: Client, target: Target, name: SearchName, *, suspend: bool)
 
 def _say(search: Search) -> None:
     name = search.name.rpartition("/")[2]
-    click.echo(f"search {name} is {word(SearchState.Name(search.state), 'SEARCH_STATE_')}")
+    click.echo(f"search {name} is {state_word(search)}")

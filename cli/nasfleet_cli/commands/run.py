@@ -25,7 +25,7 @@ from nasfleet_cli.screens import screen
 from nasfleet_cli.summary import show_summary
 from nasfleet_cli.target import Target, last_words, served_for_good, started, target_options
 from nasfleet_cli.view_state import ViewState
-from nasfleet_cli.words import word
+from nasfleet_cli.words import state_word
 
 SUSPENDED_EXIT_CODE = 1
 MOST_TRAINERS = 256
@@ -175,7 +175,7 @@ def _trainers(search: Search, controller: Controller, target: Target, wishes: Wi
 
 
 def _say_state(console: Console, search: Search) -> None:
-    state = word(SearchState.Name(search.state), "SEARCH_STATE_")
+    state = state_word(search)
     reason = f": {search.message}" if search.message and search.message != state else ""
     resume = "; the same command resumes it" if search.state == SearchState.SEARCH_STATE_SUSPENDED else ""
     name = SearchName.parse(search.name).search_id

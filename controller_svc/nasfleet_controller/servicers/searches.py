@@ -126,7 +126,7 @@ def search_to_proto(view: SearchView) -> search_pb2.Search:
         ),
         average_reward=view.average_reward,
         learner=_learner_to_proto(view),
-        space_size=str(view.space_size),
+        space_size="" if view.space_size is None else str(view.space_size),
         trainer_seconds=view.trainer_seconds,
         running_seconds=view.running_seconds,
         trials_per_second=view.trials_per_second,

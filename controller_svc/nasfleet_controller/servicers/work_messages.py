@@ -4,13 +4,17 @@ import contextlib
 from collections.abc import Iterator
 
 from nasfleet import PROTOCOL_VERSION
+from nasfleet.catalogue.wire import block_to_proto
 from nasfleet.codec import epoch_from_proto, failure_from_proto, measurement_from_proto, spec_to_proto
 from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import PoolName, TrialName
+from nasfleet.spaces.assignment_space import AssignmentSpace
+from nasfleet.spaces.decision import Decision
+from nasfleet.spaces.wire import decisions_from_proto
 from nasfleet.v1 import fleet_pb2
-from nasfleet_controller.orders import Orders
-from nasfleet_controller.reports import Outcome, Report
+from nasfleet_controller.orders import Lowering, Orders
+from nasfleet_controller.reports import Lowered, NoSpace, Outcome, Report, Unable
 from nasfleet_controller.trainers import TrainerProfile
 
 MOST_SLOTS = 1024
@@ -44,6 +48,7 @@ def profile_from_proto(request: fleet_pb2.WorkRequest) -> TrainerProfile:
         labels=dict(hello.labels),
         device=hello.device,
         device_memory_bytes=hello.device_memory_bytes if hello.HasField("device_memory_bytes") else None,
+        lowers_spaces=hello.lowers_spaces,
     )
 
 
@@ -54,6 +59,7 @@ def report_from_proto(request: fleet_pb2.WorkRequest) -> Report:
         progress=tuple((sent.fence, tuple(_epochs(sent))) for sent in request.progress),
         outcomes=tuple(Outcome(sent.outcome_id, sent.fence, _result(sent)) for sent in request.outcomes),
         draining=request.draining,
+        lowered=tuple(Lowered(sent.lowering, _space(sent)) for sent in request.lowered),
     )
 
 
@@ -72,6 +78,22 @@ def _result(sent: fleet_pb2.Outcome) -> Measurement | Failure:
         return failure_from_proto(sent.failure)
     except InvalidInputError as error:
         return Failure(FailureKind.NOT_FINITE, str(error))
+
+
+def _space(sent: fleet_pb2.Lowered) -> tuple[Decision, ...] | Unable | NoSpace:
+    """Return what came of a lowering; decisions that make no space end no stream."""
+    match sent.WhichOneof("result"):
+        case "decisions":
+            try:
+                return AssignmentSpace(decisions_from_proto(sent.decisions)).decisions
+            except InvalidInputError as error:
+                return NoSpace(str(error))
+        case "unable":
+            return Unable(sent.unable)
+        case "no_space":
+            return NoSpace(sent.no_space)
+        case _:
+            return Unable("it says so in words that are not known here; give trainer and controller the same version")
 
 
 def orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
@@ -94,5 +116,12 @@ def orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
         ],
         stopped_fences=orders.stopped,
         wanted_back_fences=orders.wanted_back,
+        lowerings=[_lowering(lowering) for lowering in orders.lowerings],
         drain=orders.drain,
     )
+
+
+def _lowering(lowering: Lowering) -> fleet_pb2.Lowering:
+    message = fleet_pb2.Lowering(lowering=lowering.number, timeout_seconds=lowering.timeout_seconds)
+    block_to_proto(lowering.space, message.space)
+    return message

@@ -109,7 +109,7 @@ def _fits(field: Field, value: object) -> bool:
             return (
                 (value.isprintable() or about.multiline)
                 and length_fits
-                and (about.pattern is None or re.fullmatch(about.pattern, value) is not None)
+                and all(re.fullmatch(pattern, value) for pattern in about.patterns)
             )
         case Mapping():
             return about.admits_length(len(value)) and _is_plain(value)

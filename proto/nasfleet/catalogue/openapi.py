@@ -11,6 +11,8 @@ from typing import Any
 
 from nasfleet.catalogue.checking import expectation
 from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
+from nasfleet.catalogue.kubernetes_names import LONGEST_LABEL_VALUE, QUALIFIED, QUALIFIED_LENGTHS
+from nasfleet.catalogue.labels import KEY_FIX, VALUE, VALUE_FIX
 from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.wording import remarks
 from nasfleet.catalogue.writing import plain_value
@@ -23,7 +25,21 @@ _PRINTABLE = r"^[\pL\pM\pN\pP\pS ]*$"
 _LARGEST_EXACT_BOUND = 2**53
 _OF_KIND: dict[Kind, Schema] = {
     Kind.TRUTH: {"type": "boolean"},
-    Kind.LABELS: {"type": "object", "additionalProperties": {"type": "string"}},
+    Kind.LABELS: {
+        "type": "object",
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": LONGEST_LABEL_VALUE,
+            "pattern": f"^{VALUE}$",
+            "x-kubernetes-validations": [Rule(holds=f"self.matches(r'^{VALUE}$')", message=VALUE_FIX).validation()],
+        },
+        "x-kubernetes-validations": [
+            Rule(
+                holds=f"self.all(key, key.matches(r'^{QUALIFIED}$') && key.matches(r'^{QUALIFIED_LENGTHS}$'))",
+                message=f"has a key that no label has: {KEY_FIX}",
+            ).validation()
+        ],
+    },
     Kind.FREE: {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
     # No list and no map has an admissible length here: what is left are texts, numbers and truth values.
     Kind.OPTION: {
@@ -125,13 +141,13 @@ def _text(field: Field) -> Schema:
     if about.multiline:
         return schema
     # The pattern is for readers of the schema; the rule says in words what to write.
-    if about.pattern is None:
-        pattern, message = _PRINTABLE, f"give {expectation(field)}, without characters that cannot be printed"
+    if not about.patterns:
+        patterns, message = [_PRINTABLE], f"give {expectation(field)}, without characters that cannot be printed"
     else:
-        pattern, message = f"^({about.pattern})$", f"give {expectation(field)}"
-        schema["allOf"] = [{"pattern": _PRINTABLE}]
-    spelled = Rule(holds=f"self.matches(r'{pattern}')", message=message)
-    return _with_validations(schema | {"pattern": pattern}, [spelled.validation()])
+        patterns, message = [f"^({pattern})$" for pattern in about.patterns], f"give {expectation(field)}"
+        schema["allOf"] = [{"pattern": pattern} for pattern in (_PRINTABLE, *patterns[1:])]
+    spelled = Rule(holds=" && ".join(f"self.matches(r'{pattern}')" for pattern in patterns), message=message)
+    return _with_validations(schema | {"pattern": patterns[0]}, [spelled.validation()])
 
 
 def _bounds(field: Field) -> Schema:

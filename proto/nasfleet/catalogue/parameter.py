@@ -24,7 +24,8 @@ class Parameter:
         unit: what a number counts.
         source: where a published number comes from.
         pattern: regular expression that all of a text must match.
-        pattern_hint: the pattern in words.
+        second_pattern: another one that it must match too, for what one cannot say: Kubernetes' have no lookahead.
+        pattern_hint: the patterns in words, or what the keys and values of a map are.
         distinct: no entry of a list may stand there twice.
         key: field by which the entries of a list are told apart, in the document's spelling.
         format: how a text is written, in OpenAPI's words.
@@ -45,6 +46,7 @@ class Parameter:
     unit: str | None = None
     source: str | None = None
     pattern: str | None = None
+    second_pattern: str | None = None
     pattern_hint: str | None = None
     distinct: bool = False
     key: str | None = None
@@ -54,6 +56,11 @@ class Parameter:
     parts: tuple[str, ...] = ()
     inline: bool = False
     in_document: bool = True
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The regular expressions each of which all of a text must match."""
+        return tuple(pattern for pattern in (self.pattern, self.second_pattern) if pattern is not None)
 
     @property
     def bounds(self) -> str:

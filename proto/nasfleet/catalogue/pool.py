@@ -8,13 +8,15 @@ from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.kubernetes_names import (
     LABEL_HINT,
     LABEL_PATTERN,
-    LABEL_VALUE,
-    LABEL_VALUE_HINT,
+    LABELS_HINT,
+    RESOURCE,
+    RESOURCE_HINT,
+    RESOURCE_LENGTHS,
     SUBDOMAIN,
     SUBDOMAIN_HINT,
 )
 from nasfleet.catalogue.parameter import Named, parameter
-from nasfleet.catalogue.problems import Problem
+from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.search import ApiVersion
 from nasfleet.catalogue.toleration import Toleration
@@ -23,17 +25,20 @@ from nasfleet.names import DEFAULT_NAMESPACE
 MAX_NAME_LENGTH = 48
 """Shorter than other names, so that what is named after a pool in Kubernetes still has a DNS label for a name."""
 
-_QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?"
+_MORE_THAN_NOTHING = r"(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)"
+_PROCESSORS = rf"{_MORE_THAN_NOTHING}(m|k)?"
+_BYTES = rf"{_MORE_THAN_NOTHING}(k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?"
 _MOST_REPLICAS = 10_000
+_QUOTA_PREFIX = "requests."
 
 
 def _name_of(description: str) -> Any:
     return parameter(description, default=None, pattern=SUBDOMAIN, pattern_hint=SUBDOMAIN_HINT, min_length=1, max_length=253)
 
 
-def _quantity(description: str, examples: str) -> Any:
-    hint = f"a quantity like {examples}"
-    return parameter(description, default=None, pattern=_QUANTITY, pattern_hint=hint, min_length=1, max_length=32)
+def _quantity(description: str, pattern: str, examples: str) -> Any:
+    hint = f"a quantity like {examples}, more than 0"
+    return parameter(description, default=None, pattern=pattern, pattern_hint=hint, min_length=1, max_length=32)
 
 
 @block
@@ -94,15 +99,19 @@ class TrainerPoolSpec(Block):
     gpu_resource: str = parameter(
         "Resource that the GPUs are requested as; its taint is tolerated.",
         default="nvidia.com/gpu",
-        pattern=rf"{SUBDOMAIN}/{LABEL_VALUE}",
-        pattern_hint="a resource like nvidia.com/gpu",
+        pattern=RESOURCE,
+        second_pattern=RESOURCE_LENGTHS,
+        pattern_hint=RESOURCE_HINT,
         min_length=1,
         max_length=317,
     )
-    cpu: str | None = _quantity("CPUs that a trainer requests; without it the operator's default.", '"2" or 500m')
-    memory: str | None = _quantity("Memory that a trainer requests; without it the operator's default.", "16Gi")
+    cpu: str | None = _quantity("CPUs that a trainer requests; without it the operator's default.", _PROCESSORS, '"2" or 500m')
+    memory: str | None = _quantity("Memory that a trainer requests; without it the operator's default.", _BYTES, "16Gi")
     node_selector: Mapping[str, str] = parameter(
-        "Labels that a node must have, each with this value.", default_factory=dict, max_length=64
+        "Labels that a node must have, each with this value.",
+        default_factory=dict,
+        max_length=64,
+        pattern_hint=LABELS_HINT,
     )
     tolerations: tuple[Toleration, ...] = parameter(
         "Taints of nodes that the pods do not mind, beside that of the GPUs.", default=(), max_length=64
@@ -111,8 +120,8 @@ class TrainerPoolSpec(Block):
     queue_name: str | None = parameter(
         "Kueue's queue, by the pods' label kueue.x-k8s.io/queue-name; without it no queue.",
         default=None,
-        pattern=LABEL_VALUE,
-        pattern_hint=LABEL_VALUE_HINT,
+        pattern=SUBDOMAIN,
+        pattern_hint=SUBDOMAIN_HINT,
         min_length=1,
         max_length=63,
     )
@@ -142,6 +151,20 @@ class TrainerPoolSpec(Block):
         parts=("metadata", "spec"),
     )
 
+    RULES = (
+        Rule(
+            holds=f"!self.gpuResource.startsWith('{_QUOTA_PREFIX}')",
+            message="begins as the names of quotas do: give the resource itself, like nvidia.com/gpu",
+            path="gpuResource",
+        ),
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield what Kubernetes would refuse in the pods."""
+        if self.gpu_resource.startswith(_QUOTA_PREFIX):
+            fault = f"is {shown(self.gpu_resource)}, which begins as the names of quotas do"
+            yield Problem(("gpuResource",), fault, "give the resource itself, like nvidia.com/gpu")
+
 
 class PoolKind(Named):
     """What the document of a pool declares."""
@@ -165,7 +188,10 @@ class PoolMetadata(Block):
         max_length=63,
     )
     labels: Mapping[str, str] = parameter(
-        "What the trainerPoolSelector of searches is matched with.", default_factory=dict, max_length=1024
+        "What the trainerPoolSelector of searches is matched with.",
+        default_factory=dict,
+        max_length=1024,
+        pattern_hint=LABELS_HINT,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from nasfleet.catalogue.checking import expectation, field_problems
 from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
+from nasfleet.catalogue.labels import label_problems
 from nasfleet.catalogue.problems import InvalidParametersError, Problem, shown
 from nasfleet.catalogue.unserved import is_unserved
 from nasfleet.strict_yaml import Unreadable
@@ -53,6 +54,8 @@ class Reader:
 
     def _checked(self, entry: Field, value: Any, path: Path) -> Any:
         problems = () if value is Unreadable.VALUE else tuple(field_problems(entry, value))
+        if entry.kind is Kind.LABELS and isinstance(value, Mapping) and not problems:
+            problems = tuple(label_problems(entry.document_name, value))
         self.problems += (problem.below(*path) for problem in problems)
         return Unreadable.VALUE if problems else value
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
-from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN
+from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN, LABELS_HINT
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
@@ -77,7 +77,10 @@ class PoolSelector(Block):
     """Which trainers a search may use."""
 
     match_labels: Mapping[str, str] = parameter(
-        "Labels that a trainer must have, each with this value.", default_factory=dict, max_length=64
+        "Labels that a trainer must have, each with this value.",
+        default_factory=dict,
+        max_length=64,
+        pattern_hint=LABELS_HINT,
     )
 
 

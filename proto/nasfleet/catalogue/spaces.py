@@ -142,6 +142,11 @@ class SearchSpaceSection(Block):
         ),
     )
 
+    @property
+    def unlowered(self) -> PluginSpace | None:
+        """The space of one's own whose decisions nobody has filled in yet, if it is one."""
+        return self.space if isinstance(self.space, PluginSpace) and not self.space.decisions else None
+
     def conflicts(self) -> Iterator[Problem]:
         """Yield a growth that the space cannot have, and networks that no trainer could hold."""
         chain, growth = self.space, self.growth

@@ -30,8 +30,9 @@ class Condition(Block):
     status: ConditionStatus = parameter("Whether it holds.")
     reason: str = parameter("One word on why.", min_length=1, max_length=1024)
     message: str = parameter("For people: what is the matter, and what to do about it.", max_length=32_768, multiline=True)
-    last_transition_time: str = parameter("Since when status and reason are what they are.", format="date-time", max_length=64)
+    last_transition_time: str = parameter("Since when the status is what it is.", format="date-time", max_length=64)
     observed_generation: int | None = _count("The metadata.generation that it speaks of.")
+    last_update_time: str | None = _time("Since when the reason, too, is what it is; each change of it is an event.")
 
 
 @block

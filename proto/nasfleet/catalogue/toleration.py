@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 
 from nasfleet.catalogue.block import Block, block
-from nasfleet.catalogue.kubernetes_names import LABEL_VALUE, LABEL_VALUE_HINT, QUALIFIED, QUALIFIED_HINT
+from nasfleet.catalogue.kubernetes_names import (
+    LABEL_VALUE,
+    LABEL_VALUE_HINT,
+    LONGEST_LABEL_VALUE,
+    QUALIFIED,
+    QUALIFIED_HINT,
+    QUALIFIED_LENGTHS,
+)
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.catalogue.rule import Rule
@@ -32,6 +39,7 @@ class Toleration(Block):
         "Key of the taint; without it any, with operator Exists.",
         default=None,
         pattern=QUALIFIED,
+        second_pattern=QUALIFIED_LENGTHS,
         pattern_hint=QUALIFIED_HINT,
         min_length=1,
         max_length=317,
@@ -43,7 +51,7 @@ class Toleration(Block):
         pattern=LABEL_VALUE,
         pattern_hint=LABEL_VALUE_HINT,
         min_length=1,
-        max_length=63,
+        max_length=LONGEST_LABEL_VALUE,
     )
     effect: TaintEffect | None = parameter("Effect of the taint; without it any.", default=None)
     toleration_seconds: int | None = parameter(

@@ -24,7 +24,7 @@ def build_space(section: SearchSpaceSection, layers: int | None = None) -> Searc
             return AssignmentSpace(tuple(Choice(given.name, given.name, given.options) for given in choices.decisions))
         case PluginSpace() as plugin:
             if not plugin.decisions:
-                raise InvalidInputError(f"the decisions of {plugin.object} are not known here: submit the search with nasfleet")
+                raise InvalidInputError(f"the decisions of {plugin.object} are not known here: wait until it has been lowered")
             return AssignmentSpace(plugin.decisions)
         case _:
             assert_never(section.space)

@@ -1335,7 +1335,9 @@ class PoolSelector(_message.Message):
     MATCH_LABELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def match_labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels that a trainer must have, each with this value. At most 64 entries."""
+        """Labels that a trainer must have, each with this value. At most 64 entries, keys and values as labels have them in
+        Kubernetes.
+        """
 
     def __init__(
         self,

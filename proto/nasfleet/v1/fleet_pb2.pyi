@@ -116,6 +116,7 @@ class Hello(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     DEVICE_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     HELD_FENCES_FIELD_NUMBER: _builtins.int
+    LOWERS_SPACES_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """Protocol version of the trainer; controller and trainer may differ by one."""
     instance_id: _builtins.str
@@ -134,6 +135,8 @@ class Hello(_message.Message):
     """What it computes on: "cpu", "NVIDIA H200"."""
     device_memory_bytes: _builtins.int
     """Memory of that device, in bytes; absent if unknown."""
+    lowers_spaces: _builtins.bool
+    """True if it can be asked to lower search spaces; one that does not say so is never asked."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels that a search's trainerPoolSelector is matched with, unless its pool was declared: then the pool's are."""
@@ -154,10 +157,11 @@ class Hello(_message.Message):
         device: _builtins.str = ...,
         device_memory_bytes: _builtins.int | None = ...,
         held_fences: _abc.Iterable[_builtins.int] | None = ...,
+        lowers_spaces: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device_memory_bytes", b"device_memory_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "held_fences", b"held_fences", "instance_id", b"instance_id", "labels", b"labels", "pool", b"pool", "protocol_version", b"protocol_version", "slots", b"slots", "trainer", b"trainer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "held_fences", b"held_fences", "instance_id", b"instance_id", "labels", b"labels", "lowers_spaces", b"lowers_spaces", "pool", b"pool", "protocol_version", b"protocol_version", "slots", b"slots", "trainer", b"trainer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__device_memory_bytes: _TypeAlias = _typing.Literal["device_memory_bytes"]  # noqa: Y015
     _WhichOneofArgType__device_memory_bytes: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes"]  # noqa: Y015
@@ -234,6 +238,80 @@ class Progress(_message.Message):
 Global___Progress: _TypeAlias = Progress  # noqa: Y015
 
 @_typing.final
+class Lowering(_message.Message):
+    """A search space in a user's own Python, to be imported, called with its parameters and lowered to its decisions. It is asked on
+    one stream and answered on that one; when the stream ends it is void, and whoever is asked next is asked anew.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOWERING_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    lowering: _builtins.int
+    """Which answer belongs to it; never given twice by one controller process."""
+    timeout_seconds: _builtins.float
+    """Give up and say so after this long, in seconds, the start of a process included."""
+    @_builtins.property
+    def space(self) -> _catalogue_pb2.PluginSpace:
+        """The object and its parameters; without decisions, since these are what is asked for."""
+
+    def __init__(
+        self,
+        *,
+        lowering: _builtins.int = ...,
+        space: _catalogue_pb2.PluginSpace | None = ...,
+        timeout_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["space", b"space"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lowering", b"lowering", "space", b"space", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lowering: _TypeAlias = Lowering  # noqa: Y015
+
+@_typing.final
+class Lowered(_message.Message):
+    """What came of a lowering. The first decisions of a search count, for good; whatever comes later is ignored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOWERING_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    UNABLE_FIELD_NUMBER: _builtins.int
+    NO_SPACE_FIELD_NUMBER: _builtins.int
+    lowering: _builtins.int
+    """The number of the lowering."""
+    unable: _builtins.str
+    """The object cannot be imported or called here, or did not return in time: one line for people, at most 1,000 characters.
+    Another trainer is asked.
+    """
+    no_space: _builtins.str
+    """What the object gave is no valid search space: one line for people, at most 1,000 characters. The search is suspended."""
+    @_builtins.property
+    def decisions(self) -> _trial_pb2.DecisionList:
+        """The space as data, in order; at most 1 MiB."""
+
+    def __init__(
+        self,
+        *,
+        lowering: _builtins.int = ...,
+        decisions: _trial_pb2.DecisionList | None = ...,
+        unable: _builtins.str = ...,
+        no_space: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decisions", b"decisions", "no_space", b"no_space", "result", b"result", "unable", b"unable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decisions", b"decisions", "lowering", b"lowering", "no_space", b"no_space", "result", b"result", "unable", b"unable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["decisions", "unable", "no_space"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___Lowered: _TypeAlias = Lowered  # noqa: Y015
+
+@_typing.final
 class WorkRequest(_message.Message):
     """What a trainer has to say; an empty one is a heartbeat. Each renews all leases of the trainer."""
 
@@ -244,6 +322,7 @@ class WorkRequest(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    LOWERED_FIELD_NUMBER: _builtins.int
     draining: _builtins.bool
     """True from the moment the trainer wants no further assignments."""
     @_builtins.property
@@ -262,6 +341,10 @@ class WorkRequest(_message.Message):
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Outcome]:
         """What came of attempts."""
 
+    @_builtins.property
+    def lowered(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lowered]:
+        """What came of lowerings that were asked on this stream."""
+
     def __init__(
         self,
         *,
@@ -270,10 +353,11 @@ class WorkRequest(_message.Message):
         progress: _abc.Iterable[Global___Progress] | None = ...,
         outcomes: _abc.Iterable[Global___Outcome] | None = ...,
         draining: _builtins.bool = ...,
+        lowered: _abc.Iterable[Global___Lowered] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "hello", b"hello", "outcomes", b"outcomes", "progress", b"progress", "started_fences", b"started_fences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "hello", b"hello", "lowered", b"lowered", "outcomes", b"outcomes", "progress", b"progress", "started_fences", b"started_fences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -418,6 +502,7 @@ class WorkResponse(_message.Message):
     DRAIN_FIELD_NUMBER: _builtins.int
     SEARCHES_FIELD_NUMBER: _builtins.int
     WANTED_BACK_FENCES_FIELD_NUMBER: _builtins.int
+    LOWERINGS_FIELD_NUMBER: _builtins.int
     drain: _builtins.bool
     """Finish or hand back what is held, then leave."""
     @_builtins.property
@@ -444,6 +529,10 @@ class WorkResponse(_message.Message):
     def wanted_back_fences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Fences of assignments that another trainer could begin now: hand back, as RETURNED, those whose training has not begun."""
 
+    @_builtins.property
+    def lowerings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lowering]:
+        """Search spaces to lower; only for a trainer whose hello says that it lowers spaces."""
+
     def __init__(
         self,
         *,
@@ -454,10 +543,11 @@ class WorkResponse(_message.Message):
         drain: _builtins.bool = ...,
         searches: _abc.Iterable[Global___SearchAnnouncement] | None = ...,
         wanted_back_fences: _abc.Iterable[_builtins.int] | None = ...,
+        lowerings: _abc.Iterable[Global___Lowering] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "searches", b"searches", "stopped_fences", b"stopped_fences", "wanted_back_fences", b"wanted_back_fences", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "lowerings", b"lowerings", "searches", b"searches", "stopped_fences", b"stopped_fences", "wanted_back_fences", b"wanted_back_fences", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -618,7 +708,7 @@ class Pool(_message.Message):
     """Trainers that it is to have."""
     wanted_slots: _builtins.int
     """Slots of this pool that running searches could use now, summed over those that select it. The demand of a search is the
-    smaller of parallelism and trials left in the budget. The slots that its trials occupy and free ones that suit it, of this
+    smaller of parallelism and trials left in the budget, and 1 while its space waits to be lowered. The slots that its trials occupy and free ones that suit it, of this
     pool or elsewhere, meet it first; what is missing is asked of all the pools that it selects, in equal parts, rounded up. Of
     a pool whose trainers last said that they cannot run the search, no more than one slot is asked until one of them shows
     that it can.

@@ -67,7 +67,7 @@ class FleetServiceServicer:
     """
 
     def Work(self, request_iterator, context):
-        """Work is the one stream of a trainer: assignments, epochs, outcomes and heartbeats. The first request carries the hello.
+        """Work is the one stream of a trainer: assignments, epochs, outcomes, search spaces to lower and heartbeats. The first request carries the hello.
         Every outcome is acknowledged after it is durable; a trainer sends it again, on this or a later stream, until then.
         INVALID_ARGUMENT if the hello is missing or wrong, FAILED_PRECONDITION if the protocol versions do not fit, ABORTED if a
         newer stream of the same instance has taken over, UNAVAILABLE while the store cannot be written. Nothing else ends it.

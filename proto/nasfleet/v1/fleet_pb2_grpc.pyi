@@ -34,7 +34,7 @@ class FleetServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FleetServiceAsyncStub: ...
     Work: _grpc.StreamStreamMultiCallable[_fleet_pb2.WorkRequest, _fleet_pb2.WorkResponse]
-    """Work is the one stream of a trainer: assignments, epochs, outcomes and heartbeats. The first request carries the hello.
+    """Work is the one stream of a trainer: assignments, epochs, outcomes, search spaces to lower and heartbeats. The first request carries the hello.
     Every outcome is acknowledged after it is durable; a trainer sends it again, on this or a later stream, until then.
     INVALID_ARGUMENT if the hello is missing or wrong, FAILED_PRECONDITION if the protocol versions do not fit, ABORTED if a
     newer stream of the same instance has taken over, UNAVAILABLE while the store cannot be written. Nothing else ends it.
@@ -61,7 +61,7 @@ class FleetServiceAsyncStub(FleetServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Work: _aio.StreamStreamMultiCallable[_fleet_pb2.WorkRequest, _fleet_pb2.WorkResponse]  # type: ignore[assignment]
-    """Work is the one stream of a trainer: assignments, epochs, outcomes and heartbeats. The first request carries the hello.
+    """Work is the one stream of a trainer: assignments, epochs, outcomes, search spaces to lower and heartbeats. The first request carries the hello.
     Every outcome is acknowledged after it is durable; a trainer sends it again, on this or a later stream, until then.
     INVALID_ARGUMENT if the hello is missing or wrong, FAILED_PRECONDITION if the protocol versions do not fit, ABORTED if a
     newer stream of the same instance has taken over, UNAVAILABLE while the store cannot be written. Nothing else ends it.
@@ -91,7 +91,7 @@ class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_fleet_pb2.WorkRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_fleet_pb2.WorkResponse], _abc.AsyncIterator[_fleet_pb2.WorkResponse]]:
-        """Work is the one stream of a trainer: assignments, epochs, outcomes and heartbeats. The first request carries the hello.
+        """Work is the one stream of a trainer: assignments, epochs, outcomes, search spaces to lower and heartbeats. The first request carries the hello.
         Every outcome is acknowledged after it is durable; a trainer sends it again, on this or a later stream, until then.
         INVALID_ARGUMENT if the hello is missing or wrong, FAILED_PRECONDITION if the protocol versions do not fit, ABORTED if a
         newer stream of the same instance has taken over, UNAVAILABLE while the store cannot be written. Nothing else ends it.

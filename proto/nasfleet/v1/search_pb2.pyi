@@ -189,7 +189,7 @@ class Search(_message.Message):
     average_reward: _builtins.float
     """Moving average of the rewards, decay 0.95; absent before the first."""
     space_size: _builtins.str
-    """Number of architectures in the space, in decimal; large, so text."""
+    """Number of architectures in the space, in decimal; large, so text. Empty while a plugin space waits to be lowered."""
     trainer_seconds: _builtins.float
     """Trainer seconds used so far."""
     running_seconds: _builtins.float

@@ -83,7 +83,9 @@ class SearchServiceServicer:
 
     def EnsureSearch(self, request, context):
         """EnsureSearch makes the search be as declared: it is created if its name is new, changed where a change is allowed, and
-        left alone if nothing differs. Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
+        left alone if nothing differs. A plugin space may come without its decisions: then the search waits, as its message says,
+        until a trainer has lowered it, and keeps the decisions of the first; to declare it again without them changes nothing.
+        Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
         field that may not change after the start, or says that another search has the name (uid).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

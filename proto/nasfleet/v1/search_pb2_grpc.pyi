@@ -35,7 +35,9 @@ class SearchServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SearchServiceAsyncStub: ...
     EnsureSearch: _grpc.UnaryUnaryMultiCallable[_search_pb2.EnsureSearchRequest, _search_pb2.EnsureSearchResponse]
     """EnsureSearch makes the search be as declared: it is created if its name is new, changed where a change is allowed, and
-    left alone if nothing differs. Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
+    left alone if nothing differs. A plugin space may come without its decisions: then the search waits, as its message says,
+    until a trainer has lowered it, and keeps the decisions of the first; to declare it again without them changes nothing.
+    Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
     field that may not change after the start, or says that another search has the name (uid).
     """
     GetSearch: _grpc.UnaryUnaryMultiCallable[_search_pb2.GetSearchRequest, _search_pb2.GetSearchResponse]
@@ -62,7 +64,9 @@ class SearchServiceAsyncStub(SearchServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     EnsureSearch: _aio.UnaryUnaryMultiCallable[_search_pb2.EnsureSearchRequest, _search_pb2.EnsureSearchResponse]  # type: ignore[assignment]
     """EnsureSearch makes the search be as declared: it is created if its name is new, changed where a change is allowed, and
-    left alone if nothing differs. Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
+    left alone if nothing differs. A plugin space may come without its decisions: then the search waits, as its message says,
+    until a trainer has lowered it, and keeps the decisions of the first; to declare it again without them changes nothing.
+    Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
     field that may not change after the start, or says that another search has the name (uid).
     """
     GetSearch: _aio.UnaryUnaryMultiCallable[_search_pb2.GetSearchRequest, _search_pb2.GetSearchResponse]  # type: ignore[assignment]
@@ -92,7 +96,9 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_search_pb2.EnsureSearchResponse, _abc.Awaitable[_search_pb2.EnsureSearchResponse]]:
         """EnsureSearch makes the search be as declared: it is created if its name is new, changed where a change is allowed, and
-        left alone if nothing differs. Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
+        left alone if nothing differs. A plugin space may come without its decisions: then the search waits, as its message says,
+        until a trainer has lowered it, and keeps the decisions of the first; to declare it again without them changes nothing.
+        Repeatable. INVALID_ARGUMENT names the field that is wrong; FAILED_PRECONDITION names the
         field that may not change after the start, or says that another search has the name (uid).
         """
 

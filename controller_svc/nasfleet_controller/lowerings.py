@@ -1,0 +1,133 @@
+"""Who is asked to lower the space of a search that came without its decisions, and what follows from the answer. Pure.
+
+A trainer is asked on its stream and answers on that; when the stream ends, the question is void and somebody is asked anew, so
+that nothing of it need outlive a process. One trainer is asked at a time for a search, and for one search at a time; only if it
+falls silent is another asked beside it, and the first decisions count. They become part of the search's spec, and with that
+the search waits no longer.
+"""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import assert_never
+
+from nasfleet.catalogue.known_decisions import with_space
+from nasfleet_controller.connection import Connection
+from nasfleet_controller.demand import demand_of
+from nasfleet_controller.dispatcher import UNABLE_BACKOFF_SECONDS, Dispatcher, suits
+from nasfleet_controller.moment import Moment
+from nasfleet_controller.orders import Lowering
+from nasfleet_controller.records import Record
+from nasfleet_controller.reports import Lowered, NoSpace, Unable
+from nasfleet_controller.search import Search
+from nasfleet_controller.streams import Streams
+from nasfleet_controller.trainers import SILENT_SECONDS, Trainer
+
+LOWERING_SECONDS = 120.0  # a module that imports torch from a cold network volume takes a minute
+ANSWER_SECONDS = 30.0  # longer than that: then the trainer is not waited for any more
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What one trainer was asked on one stream, and until when its answer is waited for."""
+
+    search_id: int
+    trainer: Trainer
+    connection: Connection
+    until: float
+
+
+class Lowerings:
+    """The open questions by number; what trainers cannot do becomes a notice of the search, shown while it waits."""
+
+    def __init__(self, dispatcher: Dispatcher, streams: Streams, notices: MutableMapping[int, str]) -> None:
+        self._dispatcher = dispatcher
+        self._streams = streams
+        self._notices = notices
+        self._questions: dict[int, _Question] = {}
+        self._numbers = count(1)
+
+    def ask(self, searches: Mapping[int, Search], now: float) -> None:
+        """Ask for the spaces that searches wait for, if anybody is there to be asked."""
+        for number, question in tuple(self._questions.items()):
+            if self._is_void(question, searches.get(question.search_id), now):
+                del self._questions[number]
+        for search in searches.values():
+            if search.waits_for_space and not self._is_asked(search, now):
+                self._ask_next(search, now)
+
+    def take(self, searches: Mapping[int, Search], connection: Connection, answer: Lowered, moment: Moment) -> list[Record]:
+        """Take in an answer; one that nobody waits for any more is ignored."""
+        question = self._questions.get(answer.number)
+        if question is None or question.connection is not connection:
+            return []
+        del self._questions[answer.number]
+        search = searches.get(question.search_id)
+        plugin = None if search is None else search.spec.search_space.unlowered
+        if search is None or plugin is None:
+            return []
+        name = question.trainer.profile.name
+        match answer.result:
+            case Unable(message):
+                self._mark_unable(question, f"{name} cannot: {message}", moment.now)
+                return []
+            case NoSpace(message):
+                self._forget(search)
+                return search.give_up(f"{name} says: {message}; resume it once trainers have that", moment.at)
+            case tuple(decisions):
+                self._forget(search)
+                return search.change(with_space(search.spec, replace(plugin, decisions=decisions)), moment.at)
+            case _:
+                assert_never(answer.result)
+
+    def _is_asked(self, search: Search, now: float) -> bool:
+        """Return whether an answer may be expected; of a trainer that has fallen silent none is."""
+        return any(
+            question.search_id == search.search_id and now - question.trainer.heard_at <= SILENT_SECONDS
+            for question in self._questions.values()
+        )
+
+    def _ask_next(self, search: Search, now: float) -> None:
+        """Ask the trainer that has least to do of those that the search may use."""
+        demand, plugin = demand_of(search), search.spec.search_space.unlowered
+        busy = {question.trainer.profile.instance_id for question in self._questions.values()}
+        askable = [
+            trainer
+            for trainer in self._dispatcher.trainers.values()
+            if trainer.profile.lowers_spaces and trainer.profile.instance_id not in busy
+            if trainer.takes_work(now) and suits(trainer, demand, now)
+        ]
+        if askable and plugin is not None:
+            trainer = min(askable, key=lambda one: (len(one.leases), one.rank))
+            connection, number = self._streams.of(trainer.profile.instance_id), next(self._numbers)
+            until = now + LOWERING_SECONDS + ANSWER_SECONDS
+            self._questions[number] = _Question(search.search_id, trainer, connection, until)
+            orders = self._streams.orders_for(trainer.profile.instance_id)
+            orders.lowerings.append(Lowering(number, plugin, LOWERING_SECONDS))
+
+    def _is_void(self, question: _Question, search: Search | None, now: float) -> bool:
+        """Return whether no answer can come any more or nobody needs one; if it was the trainer's fault, that is told."""
+        name = question.trainer.profile.name
+        if search is None or search.spec.search_space.unlowered is None:
+            return True
+        if not self._streams.are_with(question.connection):
+            self._notices[question.search_id] = f"{name} was lost before it had answered"
+            return True
+        if now > question.until:
+            self._mark_unable(question, f"{name} did not answer within {LOWERING_SECONDS + ANSWER_SECONDS:g} s", now)
+            return True
+        return False
+
+    def _mark_unable(self, question: _Question, why: str, now: float) -> None:
+        """Ask a trainer no more for a while; meanwhile it counts as none that the search could use, so that others come."""
+        question.trainer.unable_until[question.search_id] = now + UNABLE_BACKOFF_SECONDS
+        self._notices[question.search_id] = why
+
+    def _forget(self, search: Search) -> None:
+        """Wait for no further answer; who could not lower the space may well train what is in it."""
+        self._notices.pop(search.search_id, None)
+        self._questions = {
+            number: question for number, question in self._questions.items() if question.search_id != search.search_id
+        }
+        for trainer in self._dispatcher.trainers.values():
+            trainer.unable_until.pop(search.search_id, None)
