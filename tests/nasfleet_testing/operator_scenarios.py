@@ -68,7 +68,7 @@ class Scenario:
     hasty: bool = False
 
 
-CREATE_POOL = Act(creating(pool(POOL, LABELS, replicas=2)), lambda it: has(it, 2))
+CREATE_POOL = Act(creating(pool(POOL, LABELS, replicas=1)), lambda it: has(it, 1))
 CREATE_SEARCH = Act(creating(search(SEARCH)), lambda it: goes(it, WAITING))
 DELETE_POOL = Act(deleting_pool, is_forgotten)
 DELETE_SEARCH = Act(deleting_search, is_gone)
@@ -78,7 +78,7 @@ SET_UP = frozenset({"apply PodDisruptionBudget"})
 
 POOL_SCENARIOS = (
     Scenario("create a pool", DECLARED | SET_UP, nothing, (CREATE_POOL,)),
-    Scenario("scale up", DECLARED, with_pool(1), (Act(scaling(3), lambda it: has(it, 3)),)),
+    Scenario("scale up", DECLARED, with_pool(1), (Act(scaling(2), lambda it: has(it, 2)),)),
     Scenario(
         "scale down",
         DECLARED | {"set deletion cost"},
@@ -97,7 +97,7 @@ POOL_SCENARIOS = (
         long_idle,
         (Act(changing({"autoscaling": {"minReplicas": 0}}), lambda it: spares_the_busy(it, 1)),),
     ),
-    Scenario("suspend a pool", DECLARED, with_pool(2), (Act(changing({"suspend": True}), lambda it: has(it, 0)),)),
+    Scenario("suspend a pool", DECLARED, with_pool(1), (Act(changing({"suspend": True}), lambda it: has(it, 0)),)),
     Scenario(
         "change the template",
         DECLARED - {"declare pool"},
@@ -116,7 +116,7 @@ POOL_SCENARIOS = (
         ),
     ),
     Scenario("create a pool and delete it", DECLARED | {"forget pool"}, nothing, (CREATE_POOL, DELETE_POOL), hasty=True),
-    Scenario("make a pool anew", DECLARED | {"forget pool"}, with_pool(1), (DELETE_POOL, CREATE_POOL), hasty=True),
+    Scenario("make a pool anew", DECLARED | {"forget pool"}, with_pool(2), (DELETE_POOL, CREATE_POOL), hasty=True),
     Scenario(
         "make a pool anew beside the old objects",
         DECLARED | SET_UP,

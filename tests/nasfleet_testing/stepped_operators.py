@@ -30,7 +30,7 @@ NAMESPACES = Kind("v1", "Namespace", "namespaces")
 ACCOUNTS = Kind("v1", "ServiceAccount", "serviceaccounts")
 POOL, SEARCH = "gpus", "digits"  # what a stage is about unless a test says otherwise
 PATIENCE_SECONDS = 120.0
-STEP_SECONDS = 0.2
+STEP_SECONDS = 0.25
 REST_SECONDS = 20.0
 
 
