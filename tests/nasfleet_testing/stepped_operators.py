@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,22 +12,26 @@ import pytest
 from kubernetes.aio.client import ApiClient
 
 from nasfleet.errors import NasfleetError
+from nasfleet.names import SearchName
 from nasfleet_operator.api_server import ApiServer
 from nasfleet_operator.cache import Key
 from nasfleet_operator.cluster import KubernetesCluster
 from nasfleet_operator.config import OperatorConfig
 from nasfleet_operator.controller import Controller
-from nasfleet_operator.kinds import POOLS, SEARCHES, Kind
+from nasfleet_operator.kinds import DEPLOYMENTS, PODS, POOLS, SEARCHES, Kind
 from nasfleet_operator.metrics import OperatorMetrics
 from nasfleet_operator.operating import Operator
 from nasfleet_operator.pacing import Pace
 from nasfleet_operator.program import configure
-from nasfleet_testing.failpoints import Failpoints, KilledError, watched
+from nasfleet_operator.views import SearchState, SearchView
+from nasfleet_testing.failpoints import Effect, Failpoints, KilledError, watched
 
 NAMESPACES = Kind("v1", "Namespace", "namespaces")
 ACCOUNTS = Kind("v1", "ServiceAccount", "serviceaccounts")
+POOL, SEARCH = "gpus", "digits"  # what a stage is about unless a test says otherwise
 PATIENCE_SECONDS = 120.0
 STEP_SECONDS = 0.25
+REST_SECONDS = 20.0
 
 
 def operator_config(kubeconfig: Path, controller: str = "127.0.0.1:1", *more: str) -> OperatorConfig:
@@ -45,7 +49,10 @@ async def api_server(config: OperatorConfig) -> AsyncIterator[ApiServer]:
 
 @dataclass(slots=True)
 class Stage:
-    """One resource in a namespace of its own, with the operator that looks after it; `user` is a user's hand."""
+    """One resource in a namespace of its own, with the operator that looks after it; `user` is a user's hand.
+
+    Operators reach the controller unless they are told of another one, as if it were gone: `reached`.
+    """
 
     user: ApiServer
     operators: ApiServer
@@ -53,6 +60,8 @@ class Stage:
     config: OperatorConfig
     namespace: str
     points: Failpoints = field(default_factory=Failpoints)
+    reached: Controller | None = None
+    operator: Operator | None = None
 
     @property
     def cluster(self) -> KubernetesCluster:
@@ -91,40 +100,83 @@ class Stage:
 
     def new_operator(self) -> Operator:
         """Return an operator that knows nothing yet."""
-        cluster = KubernetesCluster(self.operators, (self.namespace,))
-        return Operator(*watched(cluster, self.controller, self.points), self.config, OperatorMetrics())
+        cluster, reached = KubernetesCluster(self.operators, (self.namespace,)), self.reached or self.controller
+        return Operator(*watched(cluster, reached, self.points), self.config, OperatorMetrics())
 
-    async def work(self, key: Key, until: Callable[["Stage"], Awaitable[bool]]) -> None:
-        """Make passes until something is so and a pass has had no effect; a killed operator is followed by a new one.
+    async def work(self, key: Key, until: Callable[["Stage"], Awaitable[bool]], *, replace_killed: bool = True) -> None:
+        """Make passes until something is so and a pass has had no effect, over a world that has come to rest.
 
+        The operator that was at work goes on. One that is killed is followed by a new one, at once or in the next `work`.
         Each pass sees what is there: how passes bear a cache that lags behind is not seen here, but with the whole program.
         """
-        operator = self.new_operator()
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            if time.monotonic() > deadline:
-                found = await self.get(key.kind, key.name) or {}
-                pytest.fail(f"not within {PATIENCE_SECONDS:g} s: {self.points.effects}; {found.get('status')}")
-            before = len(self.points.effects)
+        while time.monotonic() < deadline:
             try:
-                await operator.look()
-                await operator.reconcile(key)
+                effects = await self.step(key)
             except KilledError:
-                operator = self.new_operator()
-                continue
-            except NasfleetError:
-                pass  # as in the queue: again later
-            else:
-                if len(self.points.effects) == before and await until(self):
+                self.operator = None
+                if not replace_killed:
                     return
+            except NasfleetError:
+                await asyncio.sleep(STEP_SECONDS)  # as in the queue: again later
+            else:
+                if not effects and await until(self):
+                    return
+                if not effects:
+                    await asyncio.sleep(STEP_SECONDS)
+        found = await self.get(key.kind, key.name) or {}
+        pytest.fail(f"not within {PATIENCE_SECONDS:g} s: {self.points.passes}; {found.get('status')}")
+
+    async def step(self, key: Key) -> Sequence[Effect]:
+        """Make one pass; return the effects that it had."""
+        await self.rest()
+        self.operator = self.operator or self.new_operator()
+        self.points.begin_pass()
+        await self.operator.look()
+        await self.operator.reconcile(key)
+        return self.points.passes[-1]
+
+    async def rest(self) -> None:
+        """Wait until all has come of the effects so far, so that what a pass sees does not depend on how quick others are.
+
+        Not for ever: what never comes to rest is to be borne too.
+        """
+        await self.wait(lambda it: it._rests(), REST_SECONDS)
+
+    async def wait(self, until: Callable[["Stage"], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait without making passes until something is so, or so many seconds have passed."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if await until(self):
+                return
             await asyncio.sleep(STEP_SECONDS)
 
+    async def _rests(self) -> bool:
+        deployments, pods = await self.list(DEPLOYMENTS), await self.list(PODS)
+        wanted = sum(one["spec"]["replicas"] for one in deployments)
+        going = any("deletionTimestamp" in pod["metadata"] for pod in pods)
+        if going or len(pods) != wanted or not all(map(_rolled_out, deployments)):
+            return False
+        seen = await self.controller.search(SearchName(self.namespace, SEARCH))
+        # A search proposes a moment after it was declared; until then it does not say what it waits for.
+        return not isinstance(seen, SearchView) or seen.state is not SearchState.RUNNING or _open_trials(seen) > 0
 
-def pool_key(stage: Stage, name: str = "gpus") -> Key:
+
+def _rolled_out(deployment: Mapping[str, Any]) -> bool:
+    status, replicas = deployment.get("status", {}), deployment["spec"]["replicas"]
+    counts = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")}
+    return counts == {replicas} and status.get("observedGeneration") == deployment["metadata"]["generation"]
+
+
+def _open_trials(search: SearchView) -> int:
+    return search.counts.queued + search.counts.running
+
+
+def pool_key(stage: Stage, name: str = POOL) -> Key:
     """Return what passes over a pool are about."""
     return Key(POOLS, stage.namespace, name)
 
 
-def search_key(stage: Stage, name: str = "digits") -> Key:
+def search_key(stage: Stage, name: str = SEARCH) -> Key:
     """Return what passes over a search are about."""
     return Key(SEARCHES, stage.namespace, name)
