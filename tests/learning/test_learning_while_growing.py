@@ -1,4 +1,4 @@
-"""A space that grows while it is searched: what the policy has learned of its first layers holds for the deeper networks too."""
+"""A space that grows while it is searched: what was learned of its first layers holds for the deeper networks too."""
 
 from statistics import fmean
 
@@ -45,8 +45,8 @@ def searched(strategy: ReinforceStrategy, batches: range) -> list[float]:
         drawn = strategy.propose(batch, first, BATCH)
         space = build_space(SPACE, layers)
         rewards = [share_of_tanh(space.decode(tokens)) for tokens in drawn]
-        credits = [Credit(first + at, *each, strategy.version) for at, each in enumerate(zip(drawn, [layers] * BATCH, rewards))]
-        strategy.observe(credits)
+        credited = enumerate(zip(drawn, rewards, strict=True), start=first)
+        strategy.observe([Credit(number, each, layers, reward, strategy.version) for number, (each, reward) in credited])
         means.append(fmean(rewards))
     return means
 

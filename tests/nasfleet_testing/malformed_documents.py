@@ -91,7 +91,7 @@ MALFORMED = {
     "poolings-out-of-order": ("layers: 6", "poolAfter: [7, 3]", "spec.searchSpace.convChain.poolAfter is [7, 3]: give the layers in ascending order"),
     "no-convolutions": ("layers: 6", "layerTypes: [Pooling, Dropout]", 'spec.searchSpace.convChain.layerTypes is ["Pooling", "Dropout"], without Convolution, so that nothing is learned: add it'),
     "unknown-layer-type": ("layers: 6", "layerTypes: [Convolution, Softmax]", 'spec.searchSpace.convChain.layerTypes[1] is "Softmax": give a list of 1 to 5 of Convolution, Pooling, BatchNorm, ContrastNorm, Dropout'),
-    "layer-type-twice": ("layers: 6", "layerTypes: [Convolution, Convolution]", 'spec.searchSpace.convChain.layerTypes[1] is "Convolution" a second time: give each entry once'),
+    "layer-type-twice": ("layers: 6", "layerTypes: [Convolution, Convolution]", "spec.searchSpace.convChain.layerTypes[1] is Convolution a second time: give each entry once"),
     "blocks-of-other-layers": ("layers: 6", "layerTypes: [Convolution, Pooling], blockLayers: 2", 'spec.searchSpace.convChain.blockLayers is 2, but layerTypes is ["Convolution", "Pooling"], and blocks are of convolutions: give 1, or layerTypes: [Convolution]'),
     "even-contrast": ("layers: 6", "contrastSizes: [4]", "spec.searchSpace.convChain.contrastSizes[0] is 4, which is even: give 3 or 5"),
     "too-many-filters": ("layers: 6", "extraFilters: 4095", "spec.searchSpace.convChain.extraFilters is 4095, which makes up to 4,159 filters, more than 4,096: give fewer, or smaller filterCounts"),
