@@ -17,6 +17,7 @@ from nasfleet.measurement import EpochMeasurement
 from nasfleet_trainer.augmentation import Augmentation
 from nasfleet_trainer.compute import Compute
 from nasfleet_trainer.failures import NotFiniteError
+from nasfleet_trainer.optimizers import build_optimizer
 
 _EVALUATION_BATCH = 512
 
@@ -40,25 +41,27 @@ class Training:
         recipe: the task's parameters.
         augmentation: what becomes of images before the network sees them.
         compute: where and in which precision.
-        seed: the order of the images and their augmentation follow from it.
+        seed: the order of the images, their augmentation and what dropout drops follow from it.
+        optimizer: its name in search documents; None for the task's own.
     """
 
     def __init__(
-        self, network: nn.Module, *, recipe: ImageClassification, augmentation: Augmentation, compute: Compute, seed: int
+        self,
+        network: nn.Module,
+        *,
+        recipe: ImageClassification,
+        augmentation: Augmentation,
+        compute: Compute,
+        seed: int,
+        optimizer: str | None = None,
     ) -> None:
         self._network = network
         self._recipe = recipe
         self._augmentation = augmentation
         self._compute = compute
+        self._seed = seed
         self._generator = torch.Generator(compute.device).manual_seed(seed)
-        self._optimizer = torch.optim.SGD(
-            network.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.momentum > 0,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
+        self._optimizer = build_optimizer(network, recipe, optimizer)
 
     def epochs(self, train: Examples, validation: Examples) -> Iterator[EpochMeasurement]:
         """Yield each epoch when it is over.
@@ -66,6 +69,7 @@ class Training:
         Raises:
             NotFiniteError: if the loss, or a logit on a validation image, is no finite number.
         """
+        torch.manual_seed(self._seed)  # dropout draws from the process's own generator
         for epoch in range(self._recipe.epochs):
             started = time.perf_counter()
             for group in self._optimizer.param_groups:

@@ -22,12 +22,14 @@ from nasfleet.catalogue.search import ArchitectureSearch, TrialSettings
 # What a number alone says: shares, factors, step sizes, seeds, and rewards, whose unit is the task's.
 _PURE_NUMBERS = {
     "baseline_decay",
+    "dropout_rates",
     "failure_reward",
     "gradient_clip",
     "initial_range",
     "learning_rate",
     "learning_rate_decay_at",
     "learning_rate_decay_factor",
+    "learning_rates",
     "momentum",
     "optimum_seed",
     "ppo_clip",
@@ -47,6 +49,14 @@ _PUBLISHED = [
     (ConvChain, "filter_counts", (24, 36, 48, 64), f"{_ZOPH}, section 4.1"),
     (ConvChain, "stride_choices", (1, 2, 3), f"{_ZOPH}, section 4.1"),
     (ConvChain, "anchor", "AfterFilterCount", f"{_ZOPH}, figure 4"),
+    (ConvChain, "layer_types", ("Convolution",), f"{_ZOPH}, section 3.3"),
+    (ConvChain, "contrast_sizes", (5, 9), "Jarrett et al. 2009"),
+    (ConvChain, "dropout_rates", (0.1, 0.2, 0.5), "DenseNet"),
+    (ConvChain, "activations", ("Relu",), f"{_ZOPH}, section 4.1"),
+    (ConvChain, "block_layers", 1, f"{_ZOPH}, section 4.1"),
+    (ConvChain, "pool_after", (), f"{_ZOPH}, section 4.1"),
+    (ConvChain, "extra_filters", 0, f"{_ZOPH}, table 1"),
+    (ConvChain, "learning_rates", (), f"{_ZOPH}, section 3.3"),
     (Growth, "layers", 2, f"{_ZOPH}, section 4.1"),
     (Growth, "every_trials", 1600, f"{_ZOPH}, section 4.1"),
     (Growth, "max_layers", 20, f"{_ZOPH}, section 4.1"),
@@ -76,6 +86,7 @@ _PUBLISHED = [
 ]
 # Numbers of blocks that follow a paper, which the paper does not have.
 _OWN_NUMBERS = {
+    (ConvChain, "pool_sizes"),
     (Reinforce, "max_staleness"),
     (ImageClassification, "image_size"),
     (ImageClassification, "training_examples"),

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from nasfleet.errors import InvalidInputError
 from nasfleet.export import pytorch_source
 from nasfleet.spaces.assignment import Assignment
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.conv_layers import ConvLayer
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet_testing.networks import ZOPH_V1, conv_nets
 from nasfleet_trainer.networks.conv_net import ConvNetwork
 
@@ -40,12 +42,17 @@ def test_the_papers_network_runs_as_a_program(tmp_path: Any) -> None:
     assert imported == {"torch"}
 
 
+def test_source_says_how_the_network_was_trained_where_that_was_chosen() -> None:
+    source = pytorch_source(replace(ZOPH_V1, optimizer="Adam", learning_rate=0.01), 3, 10)
+    assert source.split('"""')[1].splitlines()[2] == "It was trained by Adam with the step size 0.01."
+
+
 @settings(max_examples=40, deadline=None)
 @given(conv_nets(), st.integers(1, 4), st.integers(1, 12))
 def test_parameters_are_those_of_the_description(network: ConvNet, channels: int, classes: int) -> None:
     module = built(network, channels, classes)
     counted = sum(parameter.numel() for parameter in module.parameters())
-    assert counted == network.parameters(channels) + (network.classifier_inputs + 1) * classes
+    assert counted == network.parameters(channels) + (network.classifier_inputs(channels) + 1) * classes
 
 
 @settings(max_examples=40, deadline=None)

@@ -7,11 +7,36 @@ from hypothesis import given
 
 from nasfleet.export import drawing, json_document
 from nasfleet.spaces.assignment import Assignment
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.conv_layers import BatchNormLayer, ContrastNormLayer, ConvLayer, DropoutLayer, PoolLayer
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet_testing.networks import conv_nets
 
 _LAYER = ConvLayer(filter_height=3, filter_width=5, filters=24)
 SMALL = ConvNet((_LAYER, replace(_LAYER, inputs=(0,)), replace(_LAYER, filters=48, inputs=(0,)), replace(_LAYER, filters=36)))
+MIXED = ConvNet(
+    (
+        replace(_LAYER, activation="Tanh"),
+        PoolLayer(operation="Max", size=2, inputs=(0,)),
+        BatchNormLayer(inputs=(1,)),
+        ContrastNormLayer(size=5, inputs=(0, 2)),
+        DropoutLayer(rate=0.25, inputs=(3,)),
+    ),
+    pool_after=(3,),
+)
+
+
+def test_drawing_shows_every_kind_of_layer_and_the_poolings_between() -> None:
+    assert drawing(MIXED).splitlines() == [
+        "layer  filter  filters  activation",
+        "image                               ─╮",
+        "    0  3x5          24  tanh        ─●─╮",
+        "    1  max 2x2                      ───●─╮",
+        "    2  batch norm                   ───┼─●─╮",
+        "                           max 2x2     ↓   ↓",
+        "    3  contrast 5x5                 ───●───●─╮",
+        "    4  dropout 0.25                 ─────────●─╮",
+        "classifier                          ───────────●",
+    ]
 
 
 def test_drawing_shows_every_layer_and_what_it_reads() -> None:
@@ -59,6 +84,8 @@ def test_document_spells_out_every_layer() -> None:
     document = json.loads(json_document(SMALL))
     assert document["kind"] == "ConvNet"
     assert document["layers"][1] == {
+        "type": "Convolution",
+        "activation": "Relu",
         "filterHeight": 3,
         "filterWidth": 5,
         "strideHeight": 1,
@@ -67,6 +94,16 @@ def test_document_spells_out_every_layer() -> None:
         "inputs": [0],
     }
     assert document["classifier"] == {"inputs": [1, 2, 3]}
+    assert document["poolAfter"] == []
+
+
+def test_document_has_what_was_chosen_beside_the_layers() -> None:
+    document = json.loads(json_document(replace(MIXED, optimizer="Adam", learning_rate=0.01)))
+    assert [layer["type"] for layer in document["layers"]] == [
+        *["Convolution", "Pooling", "BatchNorm", "ContrastNorm", "Dropout"],
+    ]
+    assert document["layers"][1] == {"type": "Pooling", "poolOperation": "Max", "poolSize": 2, "inputs": [0]}
+    assert (document["poolAfter"], document["optimizer"], document["learningRate"]) == ([3], "Adam", 0.01)
 
 
 def test_document_of_values_keeps_their_types() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from nasfleet.catalogue.conv_chain import ConvChain
 from nasfleet.spaces.canonical import conv_net_hash
 from nasfleet.spaces.conv_chain import ConvChainSpace
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.conv_layers import BatchNormLayer, ContrastNormLayer, ConvLayer, DropoutLayer, PoolLayer
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet_testing.networks import ZOPH_V1
 
 sizes = st.sampled_from([1, 3])
@@ -112,3 +113,29 @@ def test_two_token_strings_of_one_network_have_one_hash() -> None:
 
 def test_hash_stays_what_it_is_in_stored_results() -> None:
     assert conv_net_hash(ZOPH_V1) == "3a50ed6a8ca4e851"
+
+
+def test_everything_beside_the_figures_counts_too() -> None:
+    layers = ZOPH_V1.layers
+    others = [
+        replace(ZOPH_V1, pool_after=(7,)),
+        replace(ZOPH_V1, pool_after=(8,)),
+        replace(ZOPH_V1, optimizer="Adam"),
+        replace(ZOPH_V1, learning_rate=0.1),
+        replace(ZOPH_V1, learning_rate=0.2),
+        ConvNet((*layers[:7], replace(layers[7], activation="Tanh"), *layers[8:])),
+        ConvNet((*layers[:7], PoolLayer(operation="Max", size=2, inputs=layers[7].inputs), *layers[8:])),
+        ConvNet((*layers[:7], PoolLayer(operation="Average", size=2, inputs=layers[7].inputs), *layers[8:])),
+        ConvNet((*layers[:7], BatchNormLayer(inputs=layers[7].inputs), *layers[8:])),
+        ConvNet((*layers[:7], ContrastNormLayer(size=5, inputs=layers[7].inputs), *layers[8:])),
+        ConvNet((*layers[:7], DropoutLayer(rate=0.1, inputs=layers[7].inputs), *layers[8:])),
+        ConvNet((*layers[:7], DropoutLayer(rate=0.2, inputs=layers[7].inputs), *layers[8:])),
+    ]
+    assert len({conv_net_hash(network) for network in (ZOPH_V1, *others)}) == len(others) + 1
+
+
+def test_order_of_layers_between_two_poolings_does_not_count_but_their_side_does() -> None:
+    one, other = (ConvLayer(filter_height=size, filter_width=1, filters=8) for size in (1, 3))
+    read = replace(one, inputs=(0, 1))
+    assert conv_net_hash(ConvNet((one, other, read), (2,))) == conv_net_hash(ConvNet((other, one, read), (2,)))
+    assert conv_net_hash(ConvNet((one, other, read), (1,))) != conv_net_hash(ConvNet((other, one, read), (1,)))

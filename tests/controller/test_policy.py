@@ -8,7 +8,8 @@ from torch import Tensor
 
 from nasfleet.catalogue import ConvChain, SearchSpaceSection
 from nasfleet.spaces.building import build_space
-from nasfleet.spaces.decision import Choice, Decision, Index, Subset
+from nasfleet.spaces.conditions import settled
+from nasfleet.spaces.decision import Choice, Decision, Index, Subset, When
 from nasfleet_controller.strategies.heads import OneOfHead, SubsetHead
 from nasfleet_controller.strategies.policy import Policy
 from nasfleet_testing.spaces import decision_lists
@@ -263,6 +264,74 @@ def test_proposals_follow_from_weights_and_generator() -> None:
 
     assert torch.equal(draw(policy, decisions, 8, seed=3), draw(policy, decisions, 8, seed=3))
     assert not torch.equal(draw(policy, decisions, 8, seed=3), draw(policy, decisions, 8, seed=4))
+
+
+# A convolution has a height and a count, a pooling a size; both have inputs.
+CONDITIONAL: Decisions = (
+    Choice("0/type", "type", ("conv", "pool")),
+    Choice("0/height", "height", (1, 3, 5), When("0/type", ("conv",))),
+    Choice("0/size", "size", (2, 3), When("0/type", ("pool",))),
+    Subset("0/inputs", "inputs", 0),
+    Choice("1/type", "type", ("conv", "pool")),
+    Choice("1/height", "height", (1, 3, 5), When("1/type", ("conv",))),
+    Choice("1/size", "size", (2, 3), When("1/type", ("pool",))),
+    Subset("1/inputs", "inputs", 1),
+)
+
+
+def test_probabilities_of_all_that_can_arise_sum_to_one() -> None:
+    policy = make_policy(CONDITIONAL, initial_range=0.8)
+    architectures = {settled(CONDITIONAL, tokens) for tokens in every_architecture(CONDITIONAL).tolist()}
+
+    log_probs, _ = policy.score(CONDITIONAL, torch.tensor(sorted(architectures)))
+
+    assert len(architectures) == 5 * 5 * 2
+    assert log_probs.sum(dim=1).exp().sum().item() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_architectures_with_conditions_are_sampled_as_often_as_their_probability_says() -> None:
+    policy = make_policy(CONDITIONAL, initial_range=1.5, units=4)
+    count = 40_000
+
+    drawn = draw(policy, CONDITIONAL, count)
+
+    architectures, times = drawn.unique(dim=0, return_counts=True)
+    assert [settled(CONDITIONAL, tokens) for tokens in architectures.tolist()] == [tuple(a) for a in architectures.tolist()]
+    expected = policy.score(CONDITIONAL, architectures)[0].sum(dim=1).exp() * count
+    assert len(architectures) == 50
+    chi_squared = ((times - expected) ** 2 / expected).sum().item()
+    assert abs(chi_squared - 49) < 5 * math.sqrt(2 * 49)
+
+
+def gradients(policy: Policy, tokens: list[int]) -> list[Tensor | None]:
+    policy.zero_grad()
+    log_probs, entropies = policy.score(CONDITIONAL, torch.tensor([tokens]))
+    torch.autograd.backward((log_probs + entropies).sum())
+    return [None if weights.grad is None else weights.grad.clone() for weights in policy.parameters()]
+
+
+def test_what_does_not_arise_changes_neither_score_nor_gradient() -> None:
+    policy = make_policy(CONDITIONAL, initial_range=0.8)
+    # Both layers are poolings: whatever heights stand there, no height was chosen.
+    one, other = [1, 0, 1, 1, 0, 0, 1], [1, 2, 1, 1, 1, 0, 1]
+
+    assert torch.equal(*(policy.score(CONDITIONAL, torch.tensor([tokens]))[0] for tokens in (one, other)))
+    for mine, theirs in zip(gradients(policy, one), gradients(policy, other), strict=True):
+        assert mine is not None
+        assert theirs is not None
+        assert torch.equal(mine, theirs)
+
+
+def test_what_does_not_arise_teaches_its_head_nothing_and_is_certain() -> None:
+    policy = make_policy(CONDITIONAL, initial_range=0.8)
+    heights = policy.heads[1]
+
+    gradients(policy, [1, 0, 1, 1, 0, 0, 1])
+    log_probs, entropies = policy.score(CONDITIONAL, torch.tensor([[1, 0, 1, 1, 0, 0, 1]]))
+
+    assert all(weights.grad is not None and not weights.grad.any() for weights in heights.parameters())
+    assert log_probs[0, [1, 4]].tolist() == entropies[0, [1, 4]].tolist() == [0, 0]
+    assert (entropies[0, [0, 2, 3, 5, 6]] > 0).all()
 
 
 def set_weights(module: torch.nn.Module, weights: dict[str, list[list[float]] | list[float]]) -> None:

@@ -14,7 +14,9 @@ from nasfleet.catalogue import (
     ConvChain,
     Exhaustive,
     Growth,
+    LayerType,
     PluginSpace,
+    PoolOperation,
     Random,
     Reinforce,
     SearchSpaceSection,
@@ -23,6 +25,7 @@ from nasfleet.catalogue import (
 )
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.building import build_space, layers_at
+from nasfleet.spaces.conditions import settled
 from nasfleet.spaces.decision import Decision
 from nasfleet_controller.strategies.building import build_strategy
 from nasfleet_controller.strategies.seeding import stream_seed
@@ -157,3 +160,36 @@ def test_streams_of_different_purpose_number_or_seed_are_different() -> None:
     seeds = {stream_seed(seed, purpose, number) for seed in range(10) for purpose in ("a", "b") for number in range(10)}
 
     assert len(seeds) == 200
+
+
+TYPED = SearchSpaceSection(
+    space=ConvChain(
+        layers=2,
+        layer_types=(LayerType.CONVOLUTION, LayerType.POOLING, LayerType.DROPOUT),
+        filter_heights=(1, 3),
+        filter_widths=(1,),
+        filter_counts=(8, 16),
+        pool_operations=(PoolOperation.MAX,),
+    )
+)
+
+
+def test_exhaustive_proposes_every_architecture_with_layer_types_once() -> None:
+    space = build_space(TYPED)
+    strategy = strategy_for(Exhaustive(batch_size=256), TYPED)
+
+    drawn = strategy.propose(0, 0, 256)
+
+    # A convolution has 2 heights and 2 counts, a pooling 2 sizes, a dropout 3 rates; the second may read the first.
+    assert space.size() == 9 * 9 * 2 == len(drawn) == len({space.decode(tokens) for tokens in drawn})
+    assert strategy.propose(1, 256, 256) == []
+
+
+@pytest.mark.parametrize("section", EVERY_STRATEGY, ids=lambda section: type(section).__name__)
+def test_proposals_have_0_where_a_decision_does_not_arise(section: Section) -> None:
+    decisions = build_space(TYPED).decisions
+
+    drawn = [tokens for batch in range(8) for tokens in strategy_for(section, TYPED).propose(batch, 5 * batch, 5)]
+
+    assert [settled(decisions, tokens) for tokens in drawn] == drawn
+    assert len(set(drawn)) > 8

@@ -1,4 +1,4 @@
-"""The paper's search at the size that its file gives for a CPU."""
+"""The paper's searches at the size that its file gives for a CPU."""
 
 import shutil
 import subprocess
@@ -9,6 +9,8 @@ import pytest
 
 from nasfleet import document
 from nasfleet.catalogue import ImageClassification
+from nasfleet.spaces.building import build_space, layers_at
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet_testing.image_files import write_binary
 from nasfleet_testing.pages import ROOT
 
@@ -19,18 +21,22 @@ SMALLER = {
 }
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
+EXAMPLES = ["cifar10", "cifar10-chain", "cifar10-strides", "cifar10-pooling"]
+
+
+@pytest.fixture(params=EXAMPLES)
+def small(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """Return what the command in the example makes of it, beside a copy of it."""
     (tmp_path / "examples").mkdir()
-    example = Path(shutil.copy(ROOT / "examples" / "cifar10.yaml", tmp_path / "examples"))
+    example = Path(shutil.copy(ROOT / "examples" / f"{request.param}.yaml", tmp_path / "examples"))
     (command,) = (line.removeprefix("#   ") for line in example.read_text().splitlines() if line.startswith("#   sed "))
     subprocess.run(["bash", "-c", command], check=True, cwd=tmp_path, timeout=10)
     return tmp_path / "small.yaml"
 
 
 def test_the_small_search_is_the_paper_s_but_for_its_size(small: Path) -> None:
-    paper, reduced = (document.load(file.read_text()) for file in (small.parent / "examples" / "cifar10.yaml", small))
+    (example,) = (small.parent / "examples").iterdir()
+    paper, reduced = (document.load(file.read_text()) for file in (example, small))
 
     assert paper.name != reduced.name
     assert isinstance(paper.spec.task, ImageClassification)
@@ -39,6 +45,15 @@ def test_the_small_search_is_the_paper_s_but_for_its_size(small: Path) -> None:
     assert reduced.spec.strategy == paper.spec.strategy
     assert reduced.spec.reward == paper.spec.reward
     assert reduced.spec.task.learning_rate == paper.spec.task.learning_rate
+
+
+def test_the_pooling_example_ends_at_the_papers_39_layers() -> None:
+    section = document.load((ROOT / "examples" / "cifar10-pooling.yaml").read_text()).spec.search_space
+    space = build_space(section, layers_at(section, 7999))
+    network = space.decode((0,) * sum(decision.width for decision in space.decisions))
+    assert isinstance(network, ConvNet)
+    assert (len(network.layers), network.pool_after) == (39, (13, 24))
+    assert layers_at(section, 0) == 5
 
 
 def test_the_small_search_runs_on_a_cpu(small: Path) -> None:

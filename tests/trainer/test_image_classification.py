@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -12,13 +13,15 @@ import pytest
 import safetensors.torch
 import torch
 
+from nasfleet.catalogue.conv_chain import ChildOptimizer
 from nasfleet.catalogue.search import Weights
 from nasfleet.catalogue.tasks import Dataset, ImageClassification
 from nasfleet.errors import InvalidInputError
 from nasfleet.export import pytorch_source
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.assignment import Assignment
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.conv_layers import BatchNormLayer, ContrastNormLayer, ConvLayer, DropoutLayer, Layer, PoolLayer
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet_testing.image_files import write_binary
 from nasfleet_testing.specs import smallest_spec
 from nasfleet_trainer.failures import CannotBuildError, NotFiniteError, TrainerUnableError
@@ -171,3 +174,42 @@ def test_weights_source_and_manifest_together_give_the_measured_accuracy_again(t
     hits = (logits.argmax(dim=1) == prepared.validation.labels).numpy()
     assert np.mean(hits) == pytest.approx(measurement.value)
     assert told["value"] == measurement.value
+
+
+def test_optimiser_and_step_size_are_those_of_the_network_where_it_has_some() -> None:
+    task = ImageClassification(**(SMALL | {"training_examples": 200, "epochs": 1}))
+    own = curve(trained(task))
+    by_name = {name: curve(trained(task, description=replace(CHILD, optimizer=name))) for name in ChildOptimizer}
+    assert by_name.pop(ChildOptimizer.NESTEROV) == own
+    assert len({own[0], *(each[0] for each in by_name.values())}) == 4
+    # The step size of the network is the task's if that has the same, whatever else the task says.
+    other = ImageClassification(**(SMALL | {"training_examples": 200, "epochs": 1, "learning_rate": 0.05}))
+    assert curve(trained(task, description=replace(CHILD, learning_rate=0.05))) == curve(trained(other)) != own
+
+
+def test_a_child_of_every_kind_of_layer_learns_and_is_the_same_for_the_same_seed() -> None:
+    child = ConvNet(
+        (
+            ConvLayer(filter_height=3, filter_width=3, filters=16, activation="Tanh"),
+            ContrastNormLayer(size=5, inputs=(0,)),
+            DropoutLayer(rate=0.2, inputs=(1,)),
+            ConvLayer(filter_height=3, filter_width=3, filters=16, inputs=(2,)),
+            PoolLayer(operation="Average", size=2, inputs=(3,)),
+            BatchNormLayer(inputs=(0, 4)),
+        ),
+        pool_after=(3,),
+        optimizer="Adam",
+        learning_rate=0.01,
+    )
+    task = ImageClassification(**SMALL)
+    warm = ImageClassificationTask(task)
+    first, again, other = (warm.train(child_run(task, child, child_seed=seed), silent) for seed in (1, 1, 2))
+    assert curve(first) == curve(again) != curve(other)
+    assert first.value > 0.5  # five times what guessing gives
+
+
+def test_networks_that_hand_on_too_many_channels_are_not_built() -> None:
+    layers: list[Layer] = [ConvLayer(filter_height=1, filter_width=1, filters=4096)]
+    layers += (BatchNormLayer(inputs=tuple(range(number))) for number in range(1, 9))
+    with pytest.raises(CannotBuildError, match="up to 524,288 channels in a layer: at most 2,147,483,648 and 65,536"):
+        trained(ImageClassification(**SMALL), description=ConvNet(tuple(layers)))

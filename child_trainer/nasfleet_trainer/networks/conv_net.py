@@ -2,7 +2,8 @@
 
 Several inputs of a layer are concatenated along depth; smaller ones are zero-padded to the largest, centred. A layer without
 inputs takes the image. Layers that nobody consumed are concatenated in the same way, averaged over space and classified
-linearly. The exported source computes the same under the same parameter names, so that it loads the weights trained here.
+linearly. A pooling between two layers halves whatever is read on its other side, the image too. The exported source computes
+the same under the same parameter names, so that it loads the weights trained here.
 """
 
 from collections.abc import Sequence
@@ -11,45 +12,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
-
-
-class ConvUnit(nn.Module):
-    """Convolution without bias, batch normalisation, ReLU; a stride of s makes n rows into n / s, rounded up."""
-
-    def __init__(self, channels: int, layer: ConvLayer) -> None:
-        super().__init__()
-        size = (layer.filter_height, layer.filter_width)
-        stride = (layer.stride_height, layer.stride_width)
-        padding = (layer.filter_height // 2, layer.filter_width // 2)
-        self.conv = nn.Conv2d(channels, layer.filters, size, stride, padding, bias=False)
-        self.norm = nn.BatchNorm2d(layer.filters)
-        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")  # as DenseNet
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Return [B, filters, H / stride, W / stride] for [B, C, H, W]."""
-        return functional.relu(self.norm(self.conv(maps)), inplace=True)
+from nasfleet.spaces.conv_net import ConvNet
+from nasfleet_trainer.networks.layers import layer_module
 
 
 class ConvNetwork(nn.Module):
-    """The network of a `ConvNet`; its parameters are `layers.{i}.conv`, `layers.{i}.norm` and `classifier`."""
+    """The network of a `ConvNet`; its parameters are `layers.{i}`, of a convolution its `conv` and `norm`, and `classifier`."""
 
     def __init__(self, description: ConvNet, *, channels: int, classes: int) -> None:
         super().__init__()
-        depths = description.input_channels(channels)
         self._inputs = tuple(layer.inputs for layer in description.layers)
         self._loose_ends = description.loose_ends
-        self.layers = nn.ModuleList(map(ConvUnit, depths, description.layers))
-        self.classifier = nn.Linear(description.classifier_inputs, classes)
+        self._crossing = {count: description.crossing(count) for count in description.pool_after}
+        self.layers = nn.ModuleList(map(layer_module, description.layers, description.input_channels(channels)))
+        self.classifier = nn.Linear(description.classifier_inputs(channels), classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [B, classes] for images [B, C, H, W]."""
         maps: list[Tensor] = []
-        for layer, inputs in zip(self.layers, self._inputs, strict=True):
+        for number, (layer, inputs) in enumerate(zip(self.layers, self._inputs, strict=True)):
+            if number in self._crossing:
+                images = halved(images)
+                for source in self._crossing[number]:
+                    maps[source] = halved(maps[source])
             maps.append(layer(joined([maps[i] for i in inputs]) if inputs else images))
         features = joined([maps[i] for i in self._loose_ends])
         logits: Tensor = self.classifier(features.mean(dim=(2, 3)))
         return logits
+
+
+def halved(maps: Tensor) -> Tensor:
+    """Return [B, C, H / 2, W / 2], rounded up, of maps [B, C, H, W]: the largest of each four values."""
+    return functional.max_pool2d(maps, 2, ceil_mode=True)
 
 
 def joined(maps: Sequence[Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from nasfleet.catalogue.search import Weights
+from nasfleet.catalogue.spaces import MAX_PARAMETERS
 from nasfleet.catalogue.tasks import ImageClassification
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Measurement
@@ -24,6 +25,8 @@ from nasfleet_trainer.networks.conv_net import ConvNetwork
 from nasfleet_trainer.tasks.task import ChildRun, Report
 from nasfleet_trainer.training import Examples, Training
 from nasfleet_trainer.weights import keep_weights
+
+MAX_CHANNELS = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,21 @@ class ImageClassificationTask:
         if self._prepared is None:
             self._prepared = prepare(self._section, run)
         network = build(description, self._prepared, run.seed)
-        epochs = self._train(network, self._prepared, run.seed, report)
+        epochs = self._train(network, description, self._prepared, run.seed, report)
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
         return self._keeping_weights(run, network, measurement, self._prepared)
 
-    def _train(self, network: ConvNetwork, prepared: Prepared, seed: int, report: Report) -> tuple[EpochMeasurement, ...]:
+    def _train(
+        self, network: ConvNetwork, description: ConvNet, prepared: Prepared, seed: int, report: Report
+    ) -> tuple[EpochMeasurement, ...]:
+        rate = description.learning_rate
         training = Training(
-            network, recipe=self._section, augmentation=prepared.augmentation, compute=prepared.compute, seed=seed
+            network,
+            recipe=self._section if rate is None else replace(self._section, learning_rate=rate),
+            augmentation=prepared.augmentation,
+            compute=prepared.compute,
+            seed=seed,
+            optimizer=description.optimizer,
         )
         epochs = []
         for epoch in training.epochs(prepared.train, prepared.validation):
@@ -120,7 +131,17 @@ def _on_device(examples: LabelledImages, compute: Compute) -> Examples:
 
 
 def build(description: ConvNet, prepared: Prepared, seed: int) -> ConvNetwork:
-    """Return the child network on its device, its parameters drawn from the seed."""
+    """Return the child network on its device, its parameters drawn from the seed.
+
+    Raises:
+        CannotBuildError: if it is too large for any trainer: layers that are no convolutions hand all channels on.
+    """
+    parameters, widest = description.parameters(prepared.channels), max(description.output_channels(prepared.channels))
+    if parameters > MAX_PARAMETERS or widest > MAX_CHANNELS:
+        raise CannotBuildError(
+            f"the network has {parameters:,} parameters and up to {widest:,} channels in a layer: "
+            f"at most {MAX_PARAMETERS:,} and {MAX_CHANNELS:,} can be trained"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ConvNetwork(description, channels=prepared.channels, classes=prepared.classes)

@@ -7,17 +7,17 @@ from typing import NoReturn
 
 from nasfleet.catalogue.tasks import FailureRates, Synthetic
 from nasfleet.measurement import EpochMeasurement, Measurement, NotFiniteError
-from nasfleet.spaces.building import build_space
-from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.building import build_space, depth_of
+from nasfleet.spaces.conditions import settled
 from nasfleet.spaces.decision import Decision
 from nasfleet_trainer.failures import CannotBuildError, OutOfMemoryError, TimedOutError, TrainerUnableError
 from nasfleet_trainer.tasks.task import ChildRun, Report
 
 
-def optimum(decisions: Sequence[Decision], seed: int) -> tuple[int, ...]:
+def optimum(decisions: tuple[Decision, ...], seed: int) -> tuple[int, ...]:
     """Return the tokens whose value is 1, drawn uniformly; a space that grows keeps those of its first layers."""
     random = Random(seed)
-    return tuple(random.randrange(decision.bound) for decision in decisions for _ in range(decision.width))
+    return settled(decisions, [random.randrange(decision.bound) for decision in decisions for _ in range(decision.width)])
 
 
 def agreement(tokens: Sequence[int], best: Sequence[int]) -> float:
@@ -52,7 +52,7 @@ class SyntheticTask:
     def _value(self, run: ChildRun) -> float:
         best = self._optima.get(len(run.tokens))
         if best is None:
-            depth = len(run.description.layers) if isinstance(run.description, ConvNet) else None
+            depth = depth_of(run.spec.search_space, run.description)
             best = optimum(build_space(run.spec.search_space, depth).decisions, self._section.optimum_seed)
             self._optima[len(run.tokens)] = best
         noise = Random(run.seed).gauss(0, self._section.noise) if self._section.noise else 0.0

@@ -1,10 +1,10 @@
 """Exhaustive search: every architecture once, in the order of their tokens."""
 
 from collections.abc import Sequence
-from math import prod
 
 from nasfleet.catalogue import SearchSpaceSection
 from nasfleet.spaces.building import build_space
+from nasfleet.spaces.conditions import count_settled, nth_settled
 from nasfleet_controller.strategies.strategy import Credit
 
 
@@ -15,24 +15,18 @@ class ExhaustiveStrategy:
     """
 
     def __init__(self, space: SearchSpaceSection, batch_size: int) -> None:
-        self._bounds = [decision.bound for decision in build_space(space).decisions for _ in range(decision.width)]
+        self._decisions = build_space(space).decisions
+        self._size = count_settled(self._decisions)
         self.batch_size = batch_size
         self.version = 0
 
     def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:  # noqa: ARG002 - the number says it
         """Return the architectures with these numbers; fewer at the end of the space, and then none."""
-        end = min(first_number + min(count, self.batch_size), prod(self._bounds))
-        return [self._architecture(number) for number in range(first_number, end)]
+        end = min(first_number + min(count, self.batch_size), self._size)
+        return [nth_settled(self._decisions, number) for number in range(first_number, end)]
 
     def observe(self, credited: Sequence[Credit]) -> None:
         """Learn nothing."""
 
     def restore(self, checkpoint: bytes) -> None:
         """Return to the one state that there is."""
-
-    def _architecture(self, number: int) -> tuple[int, ...]:
-        tokens = []
-        for bound in reversed(self._bounds):
-            number, token = divmod(number, bound)
-            tokens.append(token)
-        return tuple(reversed(tokens))

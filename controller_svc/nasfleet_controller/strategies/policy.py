@@ -1,7 +1,8 @@
 """The policy: a recurrent network that writes architectures token by token (Zoph & Le 2016, sections 3.1 to 3.3).
 
 Each decision is one step of the LSTM. The head of the decision's kind reads the LSTM's output and gives the distribution of
-its tokens; the embedding of what was chosen is the next step's input. The first input is a learned vector.
+its tokens; the embedding of what was chosen is the next step's input. The first input is a learned vector. A decision that does
+not arise has the token 0, is certain, and the step after it reads zeros.
 Letters in shapes: B architectures, T tokens, S decisions, H hidden units, E embedding size.
 """
 
@@ -13,7 +14,9 @@ from functools import lru_cache
 import torch
 from torch import Generator, Tensor, nn
 
+from nasfleet.spaces.conditions import conditions
 from nasfleet.spaces.decision import Decision, Subset
+from nasfleet_controller.strategies.counting import Counting, arising
 from nasfleet_controller.strategies.depths import Decisions
 from nasfleet_controller.strategies.heads import Head, OneOfHead, Scores, SubsetHead
 
@@ -60,8 +63,9 @@ class Policy(nn.Module):
         states = [(inputs.new_zeros(count, self.lstm.hidden_size),) * 2 for _ in range(self.lstm.num_layers)]
         earlier: defaultdict[str, list[Tensor]] = defaultdict(list)
         all_weights = self.lstm.all_weights
-        taken = []
-        for decision in decisions:
+        taken: list[Tensor] = []
+        given = {condition.step: condition for condition in conditions(decisions)}
+        for step, decision in enumerate(decisions):
             hidden = inputs
             for layer, weights in enumerate(all_weights):
                 hidden, cell = torch.lstm_cell(hidden, states[layer], *weights)
@@ -70,6 +74,9 @@ class Policy(nn.Module):
             ways = _ways(decision)
             tokens = head.sample(hidden, ways, earlier[decision.kind], generator)
             inputs = head.embed(tokens, (ways,)).squeeze(1)
+            if step in given:
+                arises = arising(taken[given[step].deciding_step], given[step])
+                tokens, inputs = tokens * arises, inputs * arises
             taken.append(tokens)
         return torch.cat(taken, dim=1)
 
@@ -81,8 +88,9 @@ class Policy(nn.Module):
             tokens: [B, T] token strings, each valid in the space.
         """
         order = _arrange(decisions)
+        counting = Counting(decisions, tokens)
         embedded = [self._head(k.kind).embed(tokens.index_select(1, k.columns), k.ways) for k in order.kinds]
-        outputs = torch.cat(embedded, dim=1).index_select(1, order.of_steps)
+        outputs = counting.of_steps(torch.cat(embedded, dim=1).index_select(1, order.of_steps))
         first = self.first_input.expand(len(tokens), 1, -1)
         hidden, _ = self.lstm(torch.cat([first, outputs[:, :-1]], dim=1))
         scores = [
@@ -92,7 +100,7 @@ class Policy(nn.Module):
         log_probs, entropies = (
             torch.cat(parts, dim=1).index_select(1, order.of_columns) for parts in zip(*scores, strict=True)
         )
-        return log_probs, entropies
+        return counting.of_tokens(log_probs), counting.of_tokens(entropies)
 
     def _head(self, kind: str) -> Head:
         head = self.heads[self._position[kind]]

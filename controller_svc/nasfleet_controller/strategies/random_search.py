@@ -1,9 +1,10 @@
-"""Random search: every architecture of the space is as likely as every other."""
+"""Random search: each option is as likely as every other of its decision, and so is each architecture where all arise."""
 
 from collections.abc import Sequence
 from random import Random
 
 from nasfleet.catalogue import SearchSpaceSection
+from nasfleet.spaces.conditions import settled
 from nasfleet_controller.strategies.depths import Depths
 from nasfleet_controller.strategies.seeding import stream_seed
 from nasfleet_controller.strategies.strategy import Credit
@@ -23,7 +24,7 @@ class RandomStrategy:
         decisions = self._depths.decisions(self._depths.layers_at(first_number))
         bounds = [decision.bound for decision in decisions for _ in range(decision.width)]
         draw = Random(stream_seed(self._seed, "random", batch)).randrange
-        return [tuple(map(draw, bounds)) for _ in range(min(count, self.batch_size))]
+        return [settled(decisions, tuple(map(draw, bounds))) for _ in range(min(count, self.batch_size))]
 
     def observe(self, credited: Sequence[Credit]) -> None:
         """Learn nothing."""

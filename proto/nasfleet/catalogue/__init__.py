@@ -1,6 +1,6 @@
 """Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
-from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
+from nasfleet.catalogue.conv_chain import AnchorOrder, ChildOptimizer, ConvActivation, ConvChain, LayerType, PoolOperation
 from nasfleet.catalogue.pool import (
     Autoscaling,
     TrainerPoolDocument,
@@ -27,8 +27,10 @@ __all__ = [
     "Batching",
     "BestOfLastEpochsCubed",
     "Budget",
+    "ChildOptimizer",
     "ChoiceDecision",
     "Choices",
+    "ConvActivation",
     "ConvChain",
     "Dataset",
     "Exhaustive",
@@ -36,9 +38,11 @@ __all__ = [
     "Growth",
     "ImageClassification",
     "InvalidParametersError",
+    "LayerType",
     "NegativeError",
     "PluginSpace",
     "PluginTask",
+    "PoolOperation",
     "PoolSelector",
     "Precision",
     "Problem",

@@ -10,7 +10,9 @@ from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.catalogue.rule import Rule
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.blocks import expanded
+from nasfleet.spaces.conv_layers import ConvLayer
+from nasfleet.spaces.conv_net import MAX_LAYERS, ConvNet
 from nasfleet.spaces.decision import Decision, Option
 
 MAX_PARAMETERS = 2**31
@@ -132,13 +134,27 @@ class SearchSpaceSection(Block):
         Rule(
             # One is put beside the choices so that an empty list, which has been refused already, has a greatest element.
             holds="!has(self.convChain) || [has(self.growth) ? self.growth.maxLayers : self.convChain.layers].all(layers, "
-            "(self.convChain.filterHeights + [1]).max() * (self.convChain.filterWidths + [1]).max() * "
-            "(self.convChain.filterCounts + [1]).max() * (3 + (self.convChain.filterCounts + [1]).max() * "
-            "(self.convChain.skipConnections ? layers * (layers - 1) / 2 : layers - 1)) + "
-            f"2 * (self.convChain.filterCounts + [1]).max() * layers <= {MAX_PARAMETERS})",
+            "[(self.convChain.filterCounts + [1]).max() + self.convChain.extraFilters].all(filters, "
+            "(self.convChain.filterHeights + [1]).max() * (self.convChain.filterWidths + [1]).max() * filters * "
+            "(3 + filters * (layers * (self.convChain.blockLayers * (self.convChain.blockLayers - 1) / 2) + "
+            "self.convChain.blockLayers * self.convChain.blockLayers * "
+            "(self.convChain.skipConnections ? layers * (layers - 1) / 2 : layers - 1))) + "
+            f"2 * filters * layers * self.convChain.blockLayers <= {MAX_PARAMETERS}))",
             message=f"has networks of more than {MAX_PARAMETERS:,} parameters: "
             "give fewer layers, smaller filters or fewer of them",
             path="convChain",
+        ),
+        Rule(
+            holds="!has(self.growth) || !has(self.convChain) || "
+            f"self.growth.maxLayers * self.convChain.blockLayers <= {MAX_LAYERS}",
+            message=f"makes networks of more than {MAX_LAYERS} layers, blocks counted in full: give less, or smaller blocks",
+            path="growth.maxLayers",
+        ),
+        Rule(
+            holds="!has(self.convChain) || self.convChain.poolAfter.all(count, count < self.convChain.blockLayers * "
+            "(has(self.growth) ? self.growth.maxLayers : self.convChain.layers))",
+            message="is not below the number of layers, blocks counted in full: give less, or more layers",
+            path="convChain.poolAfter",
         ),
     )
 
@@ -155,23 +171,30 @@ class SearchSpaceSection(Block):
                 yield Problem(("growth",), "is given with a space that has no layers", "remove it, or search a convChain")
             return
         deepest = chain.layers if growth is None else growth.max_layers
+        in_full = deepest * chain.block_layers
         if deepest < chain.layers:
             fault = f"is {deepest}, less than convChain.layers, which is {chain.layers}"
             yield Problem(("growth", "maxLayers"), fault, f"give at least {chain.layers}, or fewer layers")
+        elif in_full > MAX_LAYERS:
+            fault = f"is {deepest}, which makes {in_full} layers with blocks of {chain.block_layers}, more than {MAX_LAYERS}"
+            yield Problem(("growth", "maxLayers"), fault, f"give at most {MAX_LAYERS // chain.block_layers}, or smaller blocks")
         elif (parameters := _largest_network(chain, deepest).parameters()) > MAX_PARAMETERS:
             fault = f"has networks of up to {parameters:,} parameters, more than {MAX_PARAMETERS:,}"
             yield Problem(("convChain",), fault, "give fewer layers, smaller filters or fewer of them")
+        if beyond := [count for count in chain.pool_after if count >= in_full]:
+            fault = f"has {beyond[0]}, and the networks have {in_full} layers at most, blocks counted in full"
+            yield Problem(("convChain", "poolAfter"), fault, f"give less than {in_full}, or more layers")
 
 
 def _largest_network(chain: ConvChain, layers: int) -> ConvNet:
-    return ConvNet(
-        tuple(
-            ConvLayer(
-                filter_height=max(chain.filter_heights),
-                filter_width=max(chain.filter_widths),
-                filters=max(chain.filter_counts),
-                inputs=tuple(range(0 if chain.skip_connections else max(0, number - 1), number)),
-            )
-            for number in range(layers)
+    """Return the network of the most parameters among those of convolutions only."""
+    widest = [
+        ConvLayer(
+            filter_height=max(chain.filter_heights),
+            filter_width=max(chain.filter_widths),
+            filters=max(chain.filter_counts) + chain.extra_filters,
+            inputs=tuple(range(0 if chain.skip_connections else max(0, number - 1), number)),
         )
-    )
+        for number in range(layers)
+    ]
+    return ConvNet(expanded(widest, chain.block_layers))

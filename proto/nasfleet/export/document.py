@@ -4,7 +4,9 @@ import json
 from typing import Any, assert_never
 
 from nasfleet.spaces.assignment import Assignment
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.conv_layers import Layer
+from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.layer_values import values_of
 from nasfleet.spaces.space import Description
 
 
@@ -13,11 +15,7 @@ def json_document(description: Description) -> str:
     document: dict[str, Any]
     match description:
         case ConvNet():
-            document = {
-                "kind": "ConvNet",
-                "layers": [_layer(layer) for layer in description.layers],
-                "classifier": {"inputs": list(description.loose_ends)},
-            }
+            document = _network(description)
         case Assignment():
             document = {"kind": "Assignment", "values": dict(description)}
         case _:
@@ -25,12 +23,17 @@ def json_document(description: Description) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _layer(layer: ConvLayer) -> dict[str, Any]:
+def _network(network: ConvNet) -> dict[str, Any]:
+    training = {"optimizer": network.optimizer, "learningRate": network.learning_rate}
     return {
-        "filterHeight": layer.filter_height,
-        "filterWidth": layer.filter_width,
-        "strideHeight": layer.stride_height,
-        "strideWidth": layer.stride_width,
-        "filters": layer.filters,
-        "inputs": list(layer.inputs),
+        "kind": "ConvNet",
+        "layers": [_layer(layer) for layer in network.layers],
+        "poolAfter": list(network.pool_after),
+        "classifier": {"inputs": list(network.loose_ends)},
+        **{name: value for name, value in training.items() if value is not None},
     }
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    values = {"filters" if word == "filterCount" else word: value for word, value in values_of(layer).items()}
+    return values | {"inputs": list(layer.inputs)}

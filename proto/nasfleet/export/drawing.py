@@ -9,12 +9,24 @@ circuit diagrams:
         1  5x5          36  ─┼─●─╮
         2  3x3          48  ─●─┼─┼─╮
     classifier              ───●─●─●
+
+Between two layers an arrow halves what its line carries, by max pooling.
 """
 
 from collections.abc import Sequence
 from typing import assert_never
 
 from nasfleet.spaces.assignment import Assignment
+from nasfleet.spaces.conv_layers import (
+    ACTIVATIONS,
+    BatchNormLayer,
+    ContrastNormLayer,
+    ConvLayer,
+    DropoutLayer,
+    Layer,
+    PoolLayer,
+    strides_of,
+)
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.space import Description
 
@@ -38,27 +50,60 @@ def _network(network: ConvNet) -> str:
     # Line 0 carries the image, line n + 1 the output of layer n; the last reader is the classifier.
     reads = [[source + 1 for source in layer.inputs] or [0] for layer in network.layers]
     reads.append([number + 1 for number in network.loose_ends])
-    margin, above = len(table[0]) + 2, [table[0]]
+    margin, above = max(map(len, table)) + 2, [table[0]]
     labels = [*table[1:], "classifier"]
     if margin + len(reads) > WIDTH:
         # Too many lines to stand beside the figures: those come first, then the lines with the numbers alone.
         margin, above = len("classifier") + 2, [*table, ""]
         labels = [*(str(number).rjust(len("layer")) for number in range(len(network.layers))), "classifier"]
     gap = "─" if margin + 2 * len(reads) <= WIDTH else ""
-    wires = [gap + "╮", *(_wire(row, reads, gap) for row in range(len(reads)))]
-    rows = [label.ljust(margin) + wire for label, wire in zip(["image", *labels], wires, strict=True)]
-    return "".join(f"{row}\n" for row in [*above, *rows])
+    rows = ["image".ljust(margin) + gap + "╮"]
+    for row, label in enumerate(labels):
+        if row in network.pool_after:
+            rows.append(("max 2x2" if gap else "pool").rjust(margin - 2).ljust(margin) + _pooled(row, reads, gap))
+        rows.append(label.ljust(margin) + _wire(row, reads, gap))
+    return "".join(f"{row.rstrip()}\n" for row in [*above, *rows])
 
 
 def _table(network: ConvNet) -> list[str]:
-    """Return a header and a row of equal width for each layer; strides only if there are any."""
-    strided = any(layer.stride_height > 1 or layer.stride_width > 1 for layer in network.layers)
-    rows = [f"layer  filter  {'stride  ' if strided else ''}filters"]
+    """Return a header and a row for each layer; strides and activations only if there are other ones than usual."""
+    convolutions = [layer for layer in network.layers if isinstance(layer, ConvLayer)]
+    strided = any(strides_of(layer) != (1, 1) for layer in convolutions)
+    activated = any(layer.activation != ACTIVATIONS[0] for layer in convolutions)
+    rows = [f"layer  filter  {'stride  ' if strided else ''}filters{'  activation' if activated else ''}"]
     for number, layer in enumerate(network.layers):
-        size = f"{layer.filter_height}x{layer.filter_width}"
-        stride = f"{layer.stride_height}x{layer.stride_width}".ljust(len("stride  ")) if strided else ""
-        rows.append(f"{number:5}  {size:6}  {stride}{layer.filters:7}")
+        figures = _figures(layer, strided=strided, activated=activated) if isinstance(layer, ConvLayer) else _words(layer)
+        rows.append(f"{number:5}  {figures}")
     return rows
+
+
+def _figures(layer: ConvLayer, *, strided: bool, activated: bool) -> str:
+    size = f"{layer.filter_height}x{layer.filter_width}"
+    stride = f"{layer.stride_height}x{layer.stride_width}".ljust(len("stride  ")) if strided else ""
+    activation = f"  {layer.activation.lower()}" if activated else ""
+    return f"{size:6}  {stride}{layer.filters:7}{activation}"
+
+
+def _words(layer: Layer) -> str:
+    match layer:
+        case PoolLayer():
+            return f"{layer.operation.lower()} {layer.size}x{layer.size}"
+        case BatchNormLayer():
+            return "batch norm"
+        case ContrastNormLayer():
+            return f"contrast {layer.size}x{layer.size}"
+        case DropoutLayer():
+            return f"dropout {layer.rate:.4g}"
+        case ConvLayer():
+            return f"{layer.filter_height}x{layer.filter_width}"
+        case _:
+            assert_never(layer)
+
+
+def _pooled(row: int, reads: Sequence[Sequence[int]], gap: str) -> str:
+    """Return the line of a pooling before the reader in this row: an arrow on each line that is needed from there on."""
+    needed = {line for lines in reads[row:] for line in lines}
+    return "".join((" " if gap else "") + ("↓" if line in needed else " ") for line in range(row + 1))
 
 
 def _wire(row: int, reads: Sequence[Sequence[int]], gap: str) -> str:

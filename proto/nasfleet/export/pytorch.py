@@ -1,15 +1,29 @@
 """Convolutional networks as stand-alone PyTorch source, written as a person would: torch is all it needs.
 
-The parameters have the names that trained weights have: `layers.{i}.conv`, `layers.{i}.norm` and `classifier`.
+The parameters have the names that trained weights have: `layers.{i}.conv` and `layers.{i}.norm` of a convolution,
+`layers.{i}` of a batch normalisation, and `classifier`.
 """
 
+from collections.abc import Iterator
 from textwrap import fill, indent
+from typing import assert_never
 
 from nasfleet.errors import InvalidInputError
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.export import pytorch_parts as parts
+from nasfleet.spaces.conv_layers import (
+    BatchNormLayer,
+    ContrastNormLayer,
+    ConvLayer,
+    DropoutLayer,
+    Layer,
+    PoolLayer,
+    strides_of,
+)
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.space import Description
 
 _LINE_LENGTH = 100
+_ACTIVATIONS = {"Tanh": "torch.tanh", "Sigmoid": "torch.sigmoid", "Identity": "nn.Identity()"}
 
 
 def pytorch_source(description: Description, channels: int, classes: int, side: int = 32) -> str:
@@ -22,112 +36,104 @@ def pytorch_source(description: Description, channels: int, classes: int, side: 
         raise InvalidInputError("this architecture is a list of values, not a network: export it as JSON")
     if channels < 1 or classes < 1:
         raise InvalidInputError(f"a network for {channels} channels and {classes} classes: give at least 1 of each")
-    joins = any(len(read) > 1 for read in (*(layer.inputs for layer in description.layers), description.loose_ends))
-    strided = any(_strides(layer) != (1, 1) for layer in description.layers)
-    join = "join(maps)" if strided else "torch.cat(maps, dim=1)"
-    return _SOURCE.format(
-        count=f"{len(description.layers)} convolution" + "s" * (len(description.layers) > 1),
-        parameters=description.parameters(channels) + (description.classifier_inputs + 1) * classes,
-        import_functional=_IMPORT_FUNCTIONAL if joins and strided else "",
-        join_function=_JOIN_FUNCTION if joins and strided else "",
-        maps="*maps" if joins else "maps",
-        joined=join if joins else "maps",
+    needed = "".join(_parts(description))
+    features = description.classifier_inputs(channels)
+    return parts.SOURCE.format(
+        count=_count(description),
+        parameters=description.parameters(channels) + (features + 1) * classes,
+        training=_training(description),
+        import_callable=parts.IMPORT_CALLABLE if "Callable" in needed else "",
+        import_functional=parts.IMPORT_FUNCTIONAL if "functional." in needed else "",
+        parts=needed,
         channels=channels,
         classes=classes,
         side=side,
-        constructions=indent(_constructions(description), " " * 12),
-        features=description.classifier_inputs,
-        steps=indent(_steps(description, "join" if strided else "torch.cat"), " " * 8),
+        constructions=indent("\n".join(_constructions(description, channels)), " " * 12),
+        features=features,
+        steps=indent("\n".join(_steps(description)), " " * 8),
     )
 
 
-def _strides(layer: ConvLayer) -> tuple[int, int]:
-    return (layer.stride_height, layer.stride_width)
+def _count(network: ConvNet) -> str:
+    word = "convolution" if all(isinstance(layer, ConvLayer) for layer in network.layers) else "layer"
+    return f"{len(network.layers)} {word}" + "s" * (len(network.layers) > 1)
 
 
-def _constructions(network: ConvNet) -> str:
-    """Return a line for each layer that makes it."""
-    lines = []
-    for layer, depth in zip(network.layers, network.input_channels(), strict=True):
-        read = str(depth) if layer.inputs else "channels"
-        stride = "" if _strides(layer) == (1, 1) else f", stride={_strides(layer)}"
-        lines.append(f"ConvLayer({read}, {layer.filters}, ({layer.filter_height}, {layer.filter_width}){stride}),")
-    return "\n".join(lines)
+def _training(network: ConvNet) -> str:
+    """Return how it was trained, as far as that was chosen with it."""
+    with_ = [f"by {network.optimizer}"] if network.optimizer else []
+    with_ += [f"with the step size {network.learning_rate:g}"] if network.learning_rate else []
+    return f"\n\nIt was trained {' '.join(with_)}.\n" if with_ else ""
 
 
-def _steps(network: ConvNet, join: str) -> str:
-    """Return the statements that compute each layer's output, and from the loose ends the features."""
-    steps = [_call(f"x{number} = self.layers[{number}](", layer.inputs, ")") for number, layer in enumerate(network.layers)]
-    ends = network.loose_ends
-    if len(ends) == 1:
-        return "\n".join([*steps, f"features = x{ends[0]}"])
-    dimension = ", dim=1)" if join == "torch.cat" else ")"
-    return "\n".join([*steps, _call(f"features = {join}((", ends, ")" + dimension)])
+def _parts(network: ConvNet) -> Iterator[str]:
+    """Yield the functions and classes that this network needs."""
+    if _joins(network) and _shrinks(network):
+        yield parts.JOIN
+    if network.pool_after:
+        yield parts.POOL
+    convolutions = [layer for layer in network.layers if isinstance(layer, ConvLayer)]
+    if any(layer.activation in _ACTIVATIONS for layer in convolutions):
+        yield parts.ACTIVATED_CONV_LAYER
+    elif convolutions:
+        yield parts.CONV_LAYER
+    if any(isinstance(layer, ContrastNormLayer) for layer in network.layers):
+        yield parts.CONTRAST_NORM
 
 
-def _call(opening: str, numbers: tuple[int, ...], closing: str) -> str:
+def _joins(network: ConvNet) -> bool:
+    return any(len(read) > 1 for read in (*(layer.inputs for layer in network.layers), network.loose_ends))
+
+
+def _shrinks(network: ConvNet) -> bool:
+    """Return whether maps of a stage may be of different sizes."""
+    return any(strides_of(layer) != (1, 1) for layer in network.layers)
+
+
+def _constructions(network: ConvNet, channels: int) -> Iterator[str]:
+    """Yield a line for each layer that makes it; what depends on the image's channels says so where that is all."""
+    for layer, read in zip(network.layers, network.input_channels(channels), strict=True):
+        yield _construction(layer, str(read) if layer.inputs else "channels") + ","
+
+
+def _construction(layer: Layer, read: str) -> str:
+    match layer:
+        case ConvLayer():
+            size, strides = (layer.filter_height, layer.filter_width), strides_of(layer)
+            stride = "" if strides == (1, 1) else f", stride={strides}"
+            activation = f", activation={_ACTIVATIONS[layer.activation]}" if layer.activation in _ACTIVATIONS else ""
+            return f"ConvLayer({read}, {layer.filters}, {size}{stride}{activation})"
+        case PoolLayer():
+            return f"nn.{'Max' if layer.operation == 'Max' else 'Avg'}Pool2d({layer.size}, ceil_mode=True)"
+        case BatchNormLayer():
+            return f"nn.BatchNorm2d({read})"
+        case ContrastNormLayer():
+            return f"ContrastNorm({layer.size})"
+        case DropoutLayer():
+            return f"nn.Dropout({layer.rate!r})"
+        case _:
+            assert_never(layer)
+
+
+def _steps(network: ConvNet) -> Iterator[str]:
+    """Yield the statements that compute each layer's output, the poolings between, and from the loose ends the features."""
+    join = ("join(", ")") if _shrinks(network) else ("torch.cat((", "), dim=1)")
+    for number, layer in enumerate(network.layers):
+        if number in network.pool_after:
+            names = [f"x{source}" for source in network.crossing(number)]
+            if any(not later.inputs for later in network.layers[number:]):
+                names.insert(0, "image")
+            yield from (f"{name} = pool({name})" for name in names)
+        yield _call(f"x{number} = self.layers[{number}](", layer.inputs, ")", join)
+    yield _call("features = ", network.loose_ends, "", join)
+
+
+def _call(opening: str, numbers: tuple[int, ...], closing: str, join: tuple[str, str]) -> str:
     """Return a call with these layers' outputs, or the image, over several lines if it is long."""
-    arguments = ", ".join(f"x{number}" for number in numbers) or "image"
+    if len(numbers) < 2:  # noqa: PLR2004 - nothing to join
+        return f"{opening}{f'x{numbers[0]}' if numbers else 'image'}{closing}"
+    opening, closing = opening + join[0], join[1] + closing
+    arguments = ", ".join(f"x{number}" for number in numbers)
     if len(opening + arguments + closing) <= _LINE_LENGTH - 8:
         return opening + arguments + closing
     return f"{opening}\n{indent(fill(arguments, _LINE_LENGTH - 12), '    ')}\n{closing}"
-
-
-_IMPORT_FUNCTIONAL = "from torch.nn import functional\n"
-
-_JOIN_FUNCTION = '''
-def join(maps: tuple[Tensor, ...]) -> Tensor:
-    """Concatenate along depth, smaller maps zero-padded around their centre to the largest."""
-    height = max(x.shape[2] for x in maps)
-    width = max(x.shape[3] for x in maps)
-    padded = []
-    for x in maps:
-        rows, columns = height - x.shape[2], width - x.shape[3]
-        top, left = rows // 2, columns // 2
-        padded.append(functional.pad(x, (left, columns - left, top, rows - top)))
-    return torch.cat(padded, dim=1)
-
-'''
-
-_SOURCE = '''"""A network of {count}, {parameters:,} parameters in all; found by nasfleet."""
-
-import torch
-from torch import Tensor, nn
-{import_functional}
-{join_function}
-class ConvLayer(nn.Module):
-    """Convolution, batch normalisation, ReLU; a stride of s makes n rows into n / s, rounded up."""
-
-    def __init__(
-        self, channels: int, filters: int, size: tuple[int, int], stride: tuple[int, int] = (1, 1)
-    ) -> None:
-        super().__init__()
-        padding = (size[0] // 2, size[1] // 2)
-        self.conv = nn.Conv2d(channels, filters, size, stride, padding, bias=False)
-        self.norm = nn.BatchNorm2d(filters)
-
-    def forward(self, {maps}: Tensor) -> Tensor:
-        return torch.relu(self.norm(self.conv({joined})))
-
-
-class Network(nn.Module):
-    """Images [B, {channels}, H, W] to logits [B, {classes}]."""
-
-    def __init__(self, channels: int = {channels}, classes: int = {classes}) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList([
-{constructions}
-        ])
-        self.classifier = nn.Linear({features}, classes)
-
-    def forward(self, image: Tensor) -> Tensor:
-{steps}
-        return self.classifier(features.mean(dim=(2, 3)))
-
-
-if __name__ == "__main__":
-    network = Network()
-    images = torch.zeros(2, {channels}, {side}, {side})
-    print("output shape", list(network(images).shape))
-    print("parameters", sum(parameter.numel() for parameter in network.parameters()))
-'''

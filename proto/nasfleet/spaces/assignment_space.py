@@ -62,6 +62,10 @@ def _check_kinds(decisions: Sequence[Decision]) -> None:
     first: dict[str, Decision] = {}
     subsets: Counter[str] = Counter()
     for decision in decisions:
+        if isinstance(decision, Choice) and decision.when is not None:
+            raise InvalidInputError(
+                f"{decision.name!r} arises under a condition, and only built-in spaces have these: remove it"
+            )
         other = first.setdefault(decision.kind, decision)
         if type(other) is not type(decision) or (isinstance(decision, Choice) and decision.size != other.size):
             raise InvalidInputError(

@@ -7,8 +7,9 @@ from nasfleet.catalogue.spaces import Choices, PluginSpace, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
 from nasfleet.spaces.conv_chain import ConvChainSpace
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.decision import Choice
-from nasfleet.spaces.space import SearchSpace
+from nasfleet.spaces.space import Description, SearchSpace
 
 
 def build_space(section: SearchSpaceSection, layers: int | None = None) -> SearchSpace:
@@ -36,3 +37,10 @@ def layers_at(section: SearchSpaceSection, trial_number: int) -> int | None:
     if growth is None or not isinstance(section.space, ConvChain):
         return None
     return min(section.space.layers + growth.layers * (trial_number // growth.every_trials), growth.max_layers)
+
+
+def depth_of(section: SearchSpaceSection, description: Description) -> int | None:
+    """Return the depth of the space in which this architecture was chosen; None for a space without layers."""
+    if not isinstance(description, ConvNet) or not isinstance(section.space, ConvChain):
+        return None
+    return len(description.layers) // section.space.block_layers

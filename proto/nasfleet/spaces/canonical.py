@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from nasfleet.spaces.conv_layers import figures_of
 from nasfleet.spaces.conv_net import ConvNet
 
 
@@ -21,16 +22,21 @@ def conv_net_hash(network: ConvNet) -> str:
     nearly always, the colours are an order of the layers and different networks differ. Otherwise each layer that is like
     another is set apart in turn and refined anew, which tells apart all but networks of a regularity that no search meets.
     """
-    figures = [
-        (layer.filter_height, layer.filter_width, layer.stride_height, layer.stride_width, layer.filters)
-        for layer in network.layers
-    ]
+    figures = [figures_of(layer) for layer in network.layers]
+    if network.pool_after:
+        figures = [(stage, *figure) for stage, figure in zip(network.stages, figures, strict=True)]
     colours = _refined(network, _ranks(figures))
     members = Counter(colours)
     alike = [number for number, colour in enumerate(colours) if members[colour] > 1]
     apart = [[*colours[:number], len(colours), *colours[number + 1 :]] for number in alike]
     colourings = [_refined(network, start) for start in apart] or [colours]
-    return _digest(repr(sorted(_form(network, figures, colouring) for colouring in colourings)))
+    return _digest(repr(sorted(_form(network, figures, colouring) for colouring in colourings)) + _beside_layers(network))
+
+
+def _beside_layers(network: ConvNet) -> str:
+    """Return what counts beside the layers; nothing for a network that has nothing of it."""
+    beside = (network.pool_after, network.optimizer, network.learning_rate)
+    return repr(beside) if beside != ((), None, None) else ""
 
 
 def _refined(network: ConvNet, colours: list[int]) -> list[int]:
@@ -54,7 +60,7 @@ def _ranks(signatures: Sequence[tuple[Any, ...]]) -> list[int]:
     return [ranks[signature] for signature in signatures]
 
 
-def _form(network: ConvNet, figures: Sequence[tuple[int, ...]], colours: Sequence[int]) -> list[tuple[Any, ...]]:
+def _form(network: ConvNet, figures: Sequence[tuple[float, ...]], colours: Sequence[int]) -> list[tuple[Any, ...]]:
     read = [sorted(colours[source] for source in layer.inputs) for layer in network.layers]
     return sorted(zip(colours, figures, read, strict=True))
 

@@ -18,8 +18,16 @@ MAX_OPTIONS = 4096
 
 
 @dataclass(frozen=True, slots=True)
+class When:
+    """The condition of a decision that does not always arise: an earlier `Choice`, by name, has one of these options."""
+
+    name: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several named values; one token.
+    """One of several named values; one token. Where its condition does not hold it does not arise, and its token is 0.
 
     Raises:
         InvalidInputError: if there is no option, one stands twice, a number is not finite, or a text cannot be printed.
@@ -28,6 +36,7 @@ class Choice:
     name: str
     kind: str
     options: tuple[Option, ...]
+    when: When | None = None
 
     def __post_init__(self) -> None:
         _check_names(self.name, self.kind)

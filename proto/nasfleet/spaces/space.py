@@ -6,7 +6,7 @@ from typing import Protocol
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvNet
-from nasfleet.spaces.decision import Decision, Value
+from nasfleet.spaces.decision import Choice, Decision, Value
 
 Description = ConvNet | Assignment
 
@@ -53,7 +53,7 @@ class SearchSpace(Protocol):
 
 
 def read_tokens(decisions: Iterable[Decision], tokens: Sequence[int]) -> dict[str, Value]:
-    """Return what tokens choose, by the name of the decision.
+    """Return what tokens choose, by the name of the decision; a decision that does not arise chooses nothing.
 
     Raises:
         InvalidTokensError: naming the decision, the token and its bound.
@@ -67,7 +67,8 @@ def read_tokens(decisions: Iterable[Decision], tokens: Sequence[int]) -> dict[st
         for token in taken:
             if not 0 <= token < decision.bound:
                 raise InvalidTokensError(f"{decision.name} takes tokens from 0 to {decision.bound - 1}, got {token}")
-        values[decision.name] = decision.value(taken)
+        if arises(decision, values):
+            values[decision.name] = decision.value(taken)
         position += decision.width
     if position < len(tokens):
         raise InvalidTokensError(f"the space takes {position} tokens, got {len(tokens)}")
@@ -75,9 +76,23 @@ def read_tokens(decisions: Iterable[Decision], tokens: Sequence[int]) -> dict[st
 
 
 def write_tokens(decisions: Iterable[Decision], values: Mapping[str, Value]) -> tuple[int, ...]:
-    """Return the tokens that choose these values; the inverse of `read_tokens`.
+    """Return the tokens that choose these values, 0 where a decision does not arise; the inverse of `read_tokens`.
 
     Raises:
         InvalidInputError: if a value cannot be chosen.
     """
-    return tuple(token for decision in decisions for token in decision.tokens(values[decision.name]))
+    return tuple(token for decision in decisions for token in _tokens(decision, values))
+
+
+def arises(decision: Decision, values: Mapping[str, Value]) -> bool:
+    """Return whether a decision arises, given what was chosen before it."""
+    when = decision.when if isinstance(decision, Choice) else None
+    return when is None or values[when.name] in when.options
+
+
+def _tokens(decision: Decision, values: Mapping[str, Value]) -> tuple[int, ...]:
+    if not arises(decision, values):
+        return (0,) * decision.width
+    if decision.name not in values:
+        raise InvalidInputError(f"{decision.name} has no value: give one")
+    return decision.tokens(values[decision.name])

@@ -47,6 +47,130 @@ ANCHOR_ORDER_BEFORE_FILTER_COUNT: AnchorOrder.ValueType  # 2
 """Before the number of filters."""
 Global___AnchorOrder: _TypeAlias = AnchorOrder  # noqa: Y015
 
+class _LayerType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LayerTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LayerType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LAYER_TYPE_UNSPECIFIED: _LayerType.ValueType  # 0
+    """Means the default."""
+    LAYER_TYPE_CONVOLUTION: _LayerType.ValueType  # 1
+    """A convolution with batch normalisation and an activation."""
+    LAYER_TYPE_POOLING: _LayerType.ValueType  # 2
+    """A pooling of windows that do not overlap."""
+    LAYER_TYPE_BATCH_NORM: _LayerType.ValueType  # 3
+    """A batch normalisation."""
+    LAYER_TYPE_CONTRAST_NORM: _LayerType.ValueType  # 4
+    """A local contrast normalisation."""
+    LAYER_TYPE_DROPOUT: _LayerType.ValueType  # 5
+    """Dropout, in training only."""
+
+class LayerType(_LayerType, metaclass=_LayerTypeEnumTypeWrapper):
+    """What a layer is."""
+
+LAYER_TYPE_UNSPECIFIED: LayerType.ValueType  # 0
+"""Means the default."""
+LAYER_TYPE_CONVOLUTION: LayerType.ValueType  # 1
+"""A convolution with batch normalisation and an activation."""
+LAYER_TYPE_POOLING: LayerType.ValueType  # 2
+"""A pooling of windows that do not overlap."""
+LAYER_TYPE_BATCH_NORM: LayerType.ValueType  # 3
+"""A batch normalisation."""
+LAYER_TYPE_CONTRAST_NORM: LayerType.ValueType  # 4
+"""A local contrast normalisation."""
+LAYER_TYPE_DROPOUT: LayerType.ValueType  # 5
+"""Dropout, in training only."""
+Global___LayerType: _TypeAlias = LayerType  # noqa: Y015
+
+class _PoolOperation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PoolOperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PoolOperation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POOL_OPERATION_UNSPECIFIED: _PoolOperation.ValueType  # 0
+    """Means the default."""
+    POOL_OPERATION_MAX: _PoolOperation.ValueType  # 1
+    """The largest value."""
+    POOL_OPERATION_AVERAGE: _PoolOperation.ValueType  # 2
+    """The mean."""
+
+class PoolOperation(_PoolOperation, metaclass=_PoolOperationEnumTypeWrapper):
+    """What a pooling takes of a window."""
+
+POOL_OPERATION_UNSPECIFIED: PoolOperation.ValueType  # 0
+"""Means the default."""
+POOL_OPERATION_MAX: PoolOperation.ValueType  # 1
+"""The largest value."""
+POOL_OPERATION_AVERAGE: PoolOperation.ValueType  # 2
+"""The mean."""
+Global___PoolOperation: _TypeAlias = PoolOperation  # noqa: Y015
+
+class _ConvActivation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConvActivationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConvActivation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONV_ACTIVATION_UNSPECIFIED: _ConvActivation.ValueType  # 0
+    """Means the default."""
+    CONV_ACTIVATION_RELU: _ConvActivation.ValueType  # 1
+    """max(0, x)."""
+    CONV_ACTIVATION_TANH: _ConvActivation.ValueType  # 2
+    """The hyperbolic tangent."""
+    CONV_ACTIVATION_SIGMOID: _ConvActivation.ValueType  # 3
+    """The logistic function."""
+    CONV_ACTIVATION_IDENTITY: _ConvActivation.ValueType  # 4
+    """Nothing."""
+
+class ConvActivation(_ConvActivation, metaclass=_ConvActivationEnumTypeWrapper):
+    """What follows a convolution and its batch normalisation."""
+
+CONV_ACTIVATION_UNSPECIFIED: ConvActivation.ValueType  # 0
+"""Means the default."""
+CONV_ACTIVATION_RELU: ConvActivation.ValueType  # 1
+"""max(0, x)."""
+CONV_ACTIVATION_TANH: ConvActivation.ValueType  # 2
+"""The hyperbolic tangent."""
+CONV_ACTIVATION_SIGMOID: ConvActivation.ValueType  # 3
+"""The logistic function."""
+CONV_ACTIVATION_IDENTITY: ConvActivation.ValueType  # 4
+"""Nothing."""
+Global___ConvActivation: _TypeAlias = ConvActivation  # noqa: Y015
+
+class _ChildOptimizer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChildOptimizerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChildOptimizer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHILD_OPTIMIZER_UNSPECIFIED: _ChildOptimizer.ValueType  # 0
+    """Means the default."""
+    CHILD_OPTIMIZER_NESTEROV: _ChildOptimizer.ValueType  # 1
+    """Gradient descent with Nesterov momentum, the task's own."""
+    CHILD_OPTIMIZER_ADAM: _ChildOptimizer.ValueType  # 2
+    """Adam."""
+    CHILD_OPTIMIZER_ADAM_W: _ChildOptimizer.ValueType  # 3
+    """Adam with decoupled weight decay."""
+    CHILD_OPTIMIZER_RMS_PROP: _ChildOptimizer.ValueType  # 4
+    """RMSProp."""
+
+class ChildOptimizer(_ChildOptimizer, metaclass=_ChildOptimizerEnumTypeWrapper):
+    """What trains a child network."""
+
+CHILD_OPTIMIZER_UNSPECIFIED: ChildOptimizer.ValueType  # 0
+"""Means the default."""
+CHILD_OPTIMIZER_NESTEROV: ChildOptimizer.ValueType  # 1
+"""Gradient descent with Nesterov momentum, the task's own."""
+CHILD_OPTIMIZER_ADAM: ChildOptimizer.ValueType  # 2
+"""Adam."""
+CHILD_OPTIMIZER_ADAM_W: ChildOptimizer.ValueType  # 3
+"""Adam with decoupled weight decay."""
+CHILD_OPTIMIZER_RMS_PROP: ChildOptimizer.ValueType  # 4
+"""RMSProp."""
+Global___ChildOptimizer: _TypeAlias = ChildOptimizer  # noqa: Y015
+
 class _Batching:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -202,7 +326,7 @@ Global___Growth: _TypeAlias = Growth  # noqa: Y015
 
 @_typing.final
 class ConvChain(_message.Message):
-    """Convolutional networks, layer by layer, each with batch normalisation and ReLU."""
+    """Convolutional networks, layer by layer; each convolution has batch normalisation and an activation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -214,6 +338,17 @@ class ConvChain(_message.Message):
     FILTER_COUNTS_FIELD_NUMBER: _builtins.int
     STRIDE_CHOICES_FIELD_NUMBER: _builtins.int
     ANCHOR_FIELD_NUMBER: _builtins.int
+    LAYER_TYPES_FIELD_NUMBER: _builtins.int
+    POOL_OPERATIONS_FIELD_NUMBER: _builtins.int
+    POOL_SIZES_FIELD_NUMBER: _builtins.int
+    CONTRAST_SIZES_FIELD_NUMBER: _builtins.int
+    DROPOUT_RATES_FIELD_NUMBER: _builtins.int
+    ACTIVATIONS_FIELD_NUMBER: _builtins.int
+    BLOCK_LAYERS_FIELD_NUMBER: _builtins.int
+    POOL_AFTER_FIELD_NUMBER: _builtins.int
+    EXTRA_FILTERS_FIELD_NUMBER: _builtins.int
+    OPTIMIZERS_FIELD_NUMBER: _builtins.int
+    LEARNING_RATES_FIELD_NUMBER: _builtins.int
     layers: _builtins.int
     """Layers of the network, at the start if it grows. Unit: layers. From 1 to 64. Default 6. Source: Zoph & Le 2016,
     section 4.1.
@@ -229,6 +364,14 @@ class ConvChain(_message.Message):
     anchor: Global___AnchorOrder.ValueType
     """Where the skip connections stand among the decisions of a layer. Default AfterFilterCount. Source: Zoph & Le 2016,
     figure 4, which shows both orders.
+    """
+    block_layers: _builtins.int
+    """Convolutions that each layer becomes: a densely connected block of as many, all alike. 3 in the paper's network of 39
+    layers, of which 13 are chosen. Unit: layers. From 1 to 16. Default 1. Source: Zoph & Le 2016, section 4.1.
+    """
+    extra_filters: _builtins.int
+    """Filters that each convolution has beyond the number chosen; 40 in the paper's last row. Unit: filters. From 0 to
+    4,095. Default 0. Source: Zoph & Le 2016, table 1.
     """
     @_builtins.property
     def filter_heights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -254,6 +397,62 @@ class ConvChain(_message.Message):
         each from 1 to 8. Default [1, 2, 3]. Source: Zoph & Le 2016, section 4.1.
         """
 
+    @_builtins.property
+    def layer_types(self) -> _containers.RepeatedScalarFieldContainer[Global___LayerType.ValueType]:
+        """What a layer may be, convolutions among it. With more than one the type of each layer is chosen first, then what that
+        type has to choose. 1 to 5 entries, each once. Default ["Convolution"]. Source: Zoph & Le 2016, section 3.3.
+        """
+
+    @_builtins.property
+    def pool_operations(self) -> _containers.RepeatedScalarFieldContainer[Global___PoolOperation.ValueType]:
+        """Poolings to choose from. 1 to 2 entries, each once. Default ["Max", "Average"]. Source: Zoph & Le 2016, section 3.3,
+        which names the types and gives no values.
+        """
+
+    @_builtins.property
+    def pool_sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Heights and widths of a pooling's windows to choose from; also its strides. Unit: pixels. 1 to 7 entries, each once,
+        each from 2 to 8. Default [2, 3]. Source: Zoph & Le 2016, section 3.3, which names the types and gives no values.
+        """
+
+    @_builtins.property
+    def contrast_sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Heights and widths of a contrast normalisation's window to choose from; odd. Unit: pixels. 1 to 15 entries, each once,
+        each from 3 to 31. Default [5, 9]. Source: Jarrett et al. 2009, section 3.1, for the 9.
+        """
+
+    @_builtins.property
+    def dropout_rates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Shares of the values that a dropout sets to 0, to choose from. 1 to 16 entries, each once, each greater than 0 and
+        less than 1. Default [0.1, 0.2, 0.5]. Source: Huang et al. 2017 (DenseNet), section 4.2, for the 0.2; Srivastava et
+        al. 2014 for the 0.5.
+        """
+
+    @_builtins.property
+    def activations(self) -> _containers.RepeatedScalarFieldContainer[Global___ConvActivation.ValueType]:
+        """Activations of a convolution; chosen where there are several. 1 to 4 entries, each once. Default ["Relu"]. Source:
+        Zoph & Le 2016, section 4.1.
+        """
+
+    @_builtins.property
+    def pool_after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Layers of the whole network, blocks counted in full, after which everything computed so far is halved by max pooling;
+        ascending. [13, 24] in the paper's network of 39 layers. Unit: layers. At most 8 entries, each once, each from 1 to
+        63. Default []. Source: Zoph & Le 2016, section 4.1.
+        """
+
+    @_builtins.property
+    def optimizers(self) -> _containers.RepeatedScalarFieldContainer[Global___ChildOptimizer.ValueType]:
+        """Optimisers of the child network to choose from; the task's own if there are none. At most 4 entries, each once.
+        Default [].
+        """
+
+    @_builtins.property
+    def learning_rates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Step sizes of the child network's training to choose from; the task's own if there are none. At most 16 entries, each
+        once, each greater than 0 and at most 100. Default []. Source: Zoph & Le 2016, section 3.3, which gives no values.
+        """
+
     def __init__(
         self,
         *,
@@ -265,13 +464,28 @@ class ConvChain(_message.Message):
         filter_counts: _abc.Iterable[_builtins.int] | None = ...,
         stride_choices: _abc.Iterable[_builtins.int] | None = ...,
         anchor: Global___AnchorOrder.ValueType | None = ...,
+        layer_types: _abc.Iterable[Global___LayerType.ValueType] | None = ...,
+        pool_operations: _abc.Iterable[Global___PoolOperation.ValueType] | None = ...,
+        pool_sizes: _abc.Iterable[_builtins.int] | None = ...,
+        contrast_sizes: _abc.Iterable[_builtins.int] | None = ...,
+        dropout_rates: _abc.Iterable[_builtins.float] | None = ...,
+        activations: _abc.Iterable[Global___ConvActivation.ValueType] | None = ...,
+        block_layers: _builtins.int | None = ...,
+        pool_after: _abc.Iterable[_builtins.int] | None = ...,
+        extra_filters: _builtins.int | None = ...,
+        optimizers: _abc.Iterable[Global___ChildOptimizer.ValueType] | None = ...,
+        learning_rates: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_anchor", b"_anchor", "_layers", b"_layers", "_skip_connections", b"_skip_connections", "_strides", b"_strides", "anchor", b"anchor", "layers", b"layers", "skip_connections", b"skip_connections", "strides", b"strides"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_anchor", b"_anchor", "_block_layers", b"_block_layers", "_extra_filters", b"_extra_filters", "_layers", b"_layers", "_skip_connections", b"_skip_connections", "_strides", b"_strides", "anchor", b"anchor", "block_layers", b"block_layers", "extra_filters", b"extra_filters", "layers", b"layers", "skip_connections", b"skip_connections", "strides", b"strides"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_anchor", b"_anchor", "_layers", b"_layers", "_skip_connections", b"_skip_connections", "_strides", b"_strides", "anchor", b"anchor", "filter_counts", b"filter_counts", "filter_heights", b"filter_heights", "filter_widths", b"filter_widths", "layers", b"layers", "skip_connections", b"skip_connections", "stride_choices", b"stride_choices", "strides", b"strides"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_anchor", b"_anchor", "_block_layers", b"_block_layers", "_extra_filters", b"_extra_filters", "_layers", b"_layers", "_skip_connections", b"_skip_connections", "_strides", b"_strides", "activations", b"activations", "anchor", b"anchor", "block_layers", b"block_layers", "contrast_sizes", b"contrast_sizes", "dropout_rates", b"dropout_rates", "extra_filters", b"extra_filters", "filter_counts", b"filter_counts", "filter_heights", b"filter_heights", "filter_widths", b"filter_widths", "layer_types", b"layer_types", "layers", b"layers", "learning_rates", b"learning_rates", "optimizers", b"optimizers", "pool_after", b"pool_after", "pool_operations", b"pool_operations", "pool_sizes", b"pool_sizes", "skip_connections", b"skip_connections", "stride_choices", b"stride_choices", "strides", b"strides"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__anchor: _TypeAlias = _typing.Literal["anchor"]  # noqa: Y015
     _WhichOneofArgType__anchor: _TypeAlias = _typing.Literal["_anchor", b"_anchor"]  # noqa: Y015
+    _WhichOneofReturnType__block_layers: _TypeAlias = _typing.Literal["block_layers"]  # noqa: Y015
+    _WhichOneofArgType__block_layers: _TypeAlias = _typing.Literal["_block_layers", b"_block_layers"]  # noqa: Y015
+    _WhichOneofReturnType__extra_filters: _TypeAlias = _typing.Literal["extra_filters"]  # noqa: Y015
+    _WhichOneofArgType__extra_filters: _TypeAlias = _typing.Literal["_extra_filters", b"_extra_filters"]  # noqa: Y015
     _WhichOneofReturnType__layers: _TypeAlias = _typing.Literal["layers"]  # noqa: Y015
     _WhichOneofArgType__layers: _TypeAlias = _typing.Literal["_layers", b"_layers"]  # noqa: Y015
     _WhichOneofReturnType__skip_connections: _TypeAlias = _typing.Literal["skip_connections"]  # noqa: Y015
@@ -280,6 +494,10 @@ class ConvChain(_message.Message):
     _WhichOneofArgType__strides: _TypeAlias = _typing.Literal["_strides", b"_strides"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__anchor) -> _WhichOneofReturnType__anchor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__block_layers) -> _WhichOneofReturnType__block_layers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__extra_filters) -> _WhichOneofReturnType__extra_filters | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__layers) -> _WhichOneofReturnType__layers | None: ...
     @_typing.overload
@@ -399,7 +617,7 @@ class SearchSpaceSection(_message.Message):
 
     @_builtins.property
     def conv_chain(self) -> Global___ConvChain:
-        """Convolutional networks, layer by layer, each with batch normalisation and ReLU."""
+        """Convolutional networks, layer by layer; each convolution has batch normalisation and an activation."""
 
     @_builtins.property
     def choices(self) -> Global___Choices:
