@@ -16,7 +16,17 @@ from nasfleet.catalogue.spaces import (
     PluginSpace,
     SearchSpaceSection,
 )
-from nasfleet.catalogue.strategies import Batching, Exhaustive, Random, Reinforce
+from nasfleet.catalogue.strategies import (
+    Batching,
+    Bayesian,
+    Evolution,
+    Exhaustive,
+    Grid,
+    GridLevels,
+    Random,
+    Reinforce,
+    Sampler,
+)
 from nasfleet.catalogue.tasks import Dataset, FailureRates, ImageClassification, PluginTask, Precision, Synthetic, Tabular
 from nasfleet.catalogue.toleration import TaintEffect, Toleration, TolerationOperator
 
@@ -25,14 +35,18 @@ __all__ = [
     "AnchorOrder",
     "Autoscaling",
     "Batching",
+    "Bayesian",
     "BestOfLastEpochsCubed",
     "Budget",
     "ChoiceDecision",
     "Choices",
     "ConvChain",
     "Dataset",
+    "Evolution",
     "Exhaustive",
     "FailureRates",
+    "Grid",
+    "GridLevels",
     "Growth",
     "ImageClassification",
     "InvalidParametersError",
@@ -45,6 +59,7 @@ __all__ = [
     "Random",
     "Reinforce",
     "Retries",
+    "Sampler",
     "SearchDocument",
     "SearchSpaceSection",
     "SearchSpec",
