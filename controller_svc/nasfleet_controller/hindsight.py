@@ -26,10 +26,10 @@ class Hindsight:
         """Return what the strategy is to know now."""
         return History(tuple(self._credits), trials.tokens()) if self.wanted else NO_HISTORY
 
-    def most(self, trials: OpenTrials, spare: int) -> int:
-        """Return how many proposals to ask for at most, while so many leases are to be had.
+    def few(self, most: int, trials: OpenTrials, spare: int) -> int:
+        """Return how many proposals to ask for, at most so many, while this number of leases is to be had.
 
         A proposal goes by what is known when it is made. So those that wait are to be few beside those that are in training:
         with a quarter a fleet of any size is kept busy.
         """
-        return max(1, min(spare, trials.running // _FRESH_SHARE))
+        return max(1, min(most, spare, trials.running // _FRESH_SHARE)) if self.wanted else most

@@ -44,13 +44,7 @@ class Search(LifeCycle):
     """
 
     def __init__(
-        self,
-        snapshot: SearchSnapshot,
-        batching: Batching | None,
-        *,
-        batch_size: int,
-        space_size: int,
-        reach: int | None = 0,
+        self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int, space_size: int, reach: int | None = 0
     ) -> None:
         super().__init__(snapshot)
         self.uid = snapshot.uid
@@ -141,10 +135,8 @@ class Search(LifeCycle):
         if budget <= 0 or self.queued > enough or (self.queued == 0 and spare <= 0):
             return None
         self._drawing = True
-        most = min(self._batch_size, budget)
-        if self._hindsight.wanted:
-            most = min(most, self._hindsight.most(self._open, spare))
-        return BatchRequest(self.batches, self.proposed, most, self._hindsight.history(self._open))
+        count = self._hindsight.few(min(self._batch_size, budget), self._open, spare)
+        return BatchRequest(self.batches, self.proposed, count, self._hindsight.history(self._open))
 
     # Commands.
 

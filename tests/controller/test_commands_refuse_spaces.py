@@ -1,11 +1,11 @@
-"""A search whose space nobody knows is refused before anything of it is stored."""
+"""A search whose space nobody knows, or whose strategy does not suit it, is refused before anything of it is stored."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from nasfleet.catalogue import PluginSpace, SearchSpaceSection
+from nasfleet.catalogue import Grid, GridLevels, PluginSpace, SearchSpaceSection, SearchSpec
 from nasfleet.errors import InvalidInputError
 from nasfleet.names import SearchName
 from nasfleet_controller.commands import SearchCommands
@@ -14,16 +14,26 @@ from nasfleet_controller.runner import Runner
 from nasfleet_controller.store.store import Store
 from nasfleet_testing.specs import smallest_spec
 
+UNKNOWN_SPACE = smallest_spec(search_space=SearchSpaceSection(space=PluginSpace(object="my.spaces:space")))
+UNKNOWN_LEVEL = smallest_spec(strategy=Grid(levels=(GridLevels(decision="filterHeight", options=(4,)),)))
+
 
 @pytest.mark.parametrize("dry_run", [False, True])
-async def test_a_plugin_without_its_decisions_is_refused_and_nothing_is_stored(tmp_path: Path, *, dry_run: bool) -> None:
-    spec = smallest_spec(search_space=SearchSpaceSection(space=PluginSpace(object="my.spaces:space")))
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (UNKNOWN_SPACE, r"my\.spaces:space are not known here"),
+        (UNKNOWN_LEVEL, r"spec\.strategy\.grid\.levels\[0\]\.options\[0\] is 4, which layer0/filterHeight does not have"),
+    ],
+    ids=["plugin without decisions", "grid of what the space has not"],
+)
+async def test_it_is_refused_and_nothing_is_stored(tmp_path: Path, spec: SearchSpec, message: str, *, dry_run: bool) -> None:
     with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
         runner, ready = Runner(store, ControllerMetrics()), asyncio.Event()
         running = asyncio.create_task(runner.run(lambda _ready: ready.set()))
         await ready.wait()
         commands = SearchCommands(runner)
-        with pytest.raises(InvalidInputError, match=r"my\.spaces:space are not known here"):
+        with pytest.raises(InvalidInputError, match=message):
             await commands.ensure(SearchName("default", "mine"), "", spec, dry_run=dry_run)
         assert await commands.views("default") == []
         running.cancel()
