@@ -29,7 +29,9 @@ class BayesianStrategy:
     def __init__(self, space: SearchSpaceSection, section: Bayesian, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # each trial would be a line
         self._names = _names(build_space(space).decisions)
-        self._space = {name: CategoricalDistribution(tuple(range(bound))) for name, bound in self._names if bound > 1}
+        self._space: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(tuple(range(bound))) for name, bound in self._names if bound > 1
+        }
         self._section = section
         self._seed = seed
         self._study = optuna.create_study(direction="maximize", sampler=self._sampler(0))
