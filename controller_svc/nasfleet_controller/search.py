@@ -224,7 +224,7 @@ class Search(LifeCycle):
     ) -> list[Record]:
         trial = self._open.pop(number)
         state = TrialState.FAILED if measurement is None else TrialState.SUCCEEDED
-        self._hindsight.settle(trial, reward)
+        self._hindsight.settle(trial, reward, self.queued)
         if self._batching is not None:
             settled = SettledTrial(
                 number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.tally.settled

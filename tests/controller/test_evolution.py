@@ -117,8 +117,8 @@ def test_children_of_a_shallower_network_are_grown_to_the_depth_that_is_due() ->
 def test_failed_trials_are_parents_with_the_failure_reward_and_lost_ones_are_none() -> None:
     hindsight = Hindsight((), 10)
 
-    hindsight.settle(OpenTrial(0, 0, 0, None, (1,)), -1.0)
-    hindsight.settle(OpenTrial(1, 0, 0, None, (2,)), None)
+    hindsight.settle(OpenTrial(0, 0, 0, None, (1,)), -1.0, 0)
+    hindsight.settle(OpenTrial(1, 0, 0, None, (2,)), None, 0)
 
     assert [(credit.number, credit.reward) for credit in hindsight.history(OpenTrials(())).credits] == [(0, -1.0)]
 
@@ -131,6 +131,14 @@ def test_what_waits_is_few_beside_what_is_in_training() -> None:
     assert hindsight.few(64, OpenTrials(leased), 3) == 3
     assert hindsight.few(64, OpenTrials(()), 100) == 1
     assert Hindsight((), 0).few(64, OpenTrials(()), 100) == 64
+
+
+def test_twice_as_many_are_asked_for_as_trainers_found_nothing_to_do() -> None:
+    hindsight = Hindsight((), 10)
+    for number, queued in enumerate((0, 0, 0, 5)):
+        hindsight.settle(OpenTrial(number, 0, 0, None, (1,)), 1.0, queued)
+
+    assert [hindsight.few(64, OpenTrials(()), 100) for _ in range(2)] == [6, 1]
 
 
 def test_a_search_keeps_no_more_trials_in_memory_than_the_population() -> None:

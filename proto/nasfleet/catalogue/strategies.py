@@ -186,7 +186,7 @@ class Evolution(Block):
         source="Real et al. 2019, Methods",
     )
     batch_size: int = parameter(
-        "Architectures that are proposed at once, at most: never more than a quarter of those in training, or one.",
+        "Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait.",
         default=64,
         minimum=1,
         maximum=65536,
@@ -295,7 +295,7 @@ class Bayesian(Block):
         source=_OPTUNA_SOURCE,
     )
     batch_size: int = parameter(
-        "Architectures that are proposed at once, at most: never more than a quarter of those in training, or one.",
+        "Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait.",
         default=1,
         minimum=1,
         maximum=65536,

@@ -663,7 +663,7 @@ class Evolution(_message.Message):
     1. Source: Real et al. 2019, Methods.
     """
     batch_size: _builtins.int
-    """Architectures that are proposed at once, at most: never more than a quarter of those in training, or one. Unit:
+    """Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait. Unit:
     trials. From 1 to 65,536. Default 64.
     """
     def __init__(
@@ -799,7 +799,7 @@ class Bayesian(_message.Message):
     Source: Optuna 5.
     """
     batch_size: _builtins.int
-    """Architectures that are proposed at once, at most: never more than a quarter of those in training, or one. Unit:
+    """Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait. Unit:
     trials. From 1 to 65,536. Default 1.
     """
     def __init__(
