@@ -18,7 +18,17 @@ import journal_storage
 from probing import acknowledgement_seconds, round_trip_seconds
 from running import Controller, controller, machine, trainers
 
-from nasfleet.catalogue import Budget, ConvChain, PoolSelector, Random, Reinforce, SearchSpaceSection, SearchSpec, Synthetic
+from nasfleet.catalogue import (
+    Budget,
+    ConvChain,
+    Evolution,
+    PoolSelector,
+    Random,
+    Reinforce,
+    SearchSpaceSection,
+    SearchSpec,
+    Synthetic,
+)
 from nasfleet.v1.fleet_pb2 import TRAINER_STATE_BUSY
 
 REPEATS = 5
@@ -34,7 +44,7 @@ SAMPLES = 500
 Figures = dict[str, float]
 
 
-def throughput(strategy: Random | Reinforce, trials: int) -> Figures:
+def throughput(strategy: Random | Reinforce | Evolution, trials: int) -> Figures:
     """Run a search to its end with a hundred trainers; the time until its first trial is settled does not count."""
     spec = SearchSpec(
         search_space=SPACE, strategy=strategy, task=Synthetic(), budget=Budget(trials=trials), parallelism=2 * BUSY_TRAINERS
@@ -105,6 +115,7 @@ def journal(space: SearchSpaceSection, processes: int, trials: int) -> Figures:
 PARTS: dict[str, tuple[str, Callable[[], Figures]]] = {
     "random": (f"no-op trials, {BUSY_TRAINERS} trainers, random", lambda: throughput(Random(), 10_000)),
     "reinforce": (f"no-op trials, {BUSY_TRAINERS} trainers, reinforce", lambda: throughput(Reinforce(), 2_000)),
+    "evolution": (f"no-op trials, {BUSY_TRAINERS} trainers, evolution", lambda: throughput(Evolution(), 10_000)),
     "connected": (f"{CONNECTED_TRAINERS} trainers in training, a heartbeat every 5 s +-20 % each, random", connected),
     "journal-1": ("Optuna, journal file, 1 process", lambda: journal(SPACE, 1, 80)),
     "journal-8": ("Optuna, journal file, 8 processes", lambda: journal(SPACE, 8, 80)),

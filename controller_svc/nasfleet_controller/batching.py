@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nasfleet_controller.snapshots import OpenTrial, SettledTrial
+from nasfleet_controller.strategies.strategy import NO_HISTORY, History
 
 Group = tuple[SettledTrial, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """A batch of proposals that a search wants: at most `count` of them, numbered from `first_number`."""
+    """A batch of proposals that a search wants: at most `count` of them, numbered from `first_number`, given this history."""
 
     batch: int
     first_number: int
     count: int
+    history: History = NO_HISTORY
 
 
 class Batching(Protocol):

@@ -13,6 +13,7 @@ from nasfleet_controller.moment import this_moment
 from nasfleet_controller.records import Record, SearchCreated, SearchState
 from nasfleet_controller.runner import Runner
 from nasfleet_controller.search import Search
+from nasfleet_controller.strategies.suiting import check_suits
 from nasfleet_controller.views import SearchView, view_search
 
 
@@ -43,6 +44,7 @@ class SearchCommands:
         """Make a search be as declared.
 
         Raises:
+            InvalidInputError: if the strategy does not suit the search space, as far as that is known.
             ConflictError: if another search has the name, or a field differs that may not change after the start.
         """
         return await self._runner.submit(lambda: self._ensure(name, uid, spec, dry_run=dry_run))
@@ -79,6 +81,8 @@ class SearchCommands:
     def _ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
         search = self._runner.state.named(name)
         if search is None:
+            if spec.search_space.unlowered is None:
+                check_suits(spec)
             return Ensured(None if dry_run else self._create(name, uid, spec), created=True, changed_fields=())
         if uid and uid != search.uid:
             raise ConflictError(

@@ -7,7 +7,7 @@ from nasfleet.catalogue import Budget
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a search has used and reached; `exhausted` means that its space has no architecture left to try."""
+    """What a search has used and reached; `exhausted` means that its strategy has no architecture left to try."""
 
     settled: int
     best: tuple[int, float] | None
@@ -27,5 +27,5 @@ def end_reason(budget: Budget, usage: Usage) -> str | None:
     if budget.duration is not None and usage.running_seconds >= budget.duration:
         return f"{budget.duration:g} s are over"
     if usage.exhausted:
-        return f"all {usage.settled} architectures of the space are settled"
+        return f"all {usage.settled} architectures that there are to try are settled"
     return None

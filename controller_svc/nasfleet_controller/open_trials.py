@@ -35,6 +35,10 @@ class OpenTrials:
         """The leases, by the number of their trial."""
         return {number: trial.lease for number, trial in self._trials.items() if trial.lease is not None}
 
+    def tokens(self) -> dict[int, tuple[int, ...]]:
+        """Return the tokens of all, by number."""
+        return {number: trial.tokens for number, trial in self._trials.items()}
+
     def next_queued(self) -> int:
         """Return the number of the trial to lease next."""
         return self._queue[0]

@@ -12,6 +12,7 @@ from nasfleet.reward import reward_of
 from nasfleet_controller.batching import Batching, BatchRequest, Group, restore
 from nasfleet_controller.ending import Usage
 from nasfleet_controller.failure_policy import charge
+from nasfleet_controller.hindsight import Hindsight
 from nasfleet_controller.lessons import Lessons
 from nasfleet_controller.life_cycle import LifeCycle
 from nasfleet_controller.open_trials import OpenTrials
@@ -39,10 +40,10 @@ class InvariantError(Exception):
 class Search(LifeCycle):
     """The trials of one search that are not settled, and what is known of those that are.
 
-    Without a `batching` nothing is learned from them.
+    Without a `batching` nothing is learned from them; a strategy with a `reach` is shown so many of them with each request.
     """
 
-    def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int) -> None:
+    def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int, reach: int | None = 0) -> None:
         super().__init__(snapshot)
         self.uid = snapshot.uid
         self.created_at = snapshot.created_at
@@ -63,6 +64,7 @@ class Search(LifeCycle):
         self._batching = batching
         self._open = OpenTrials(snapshot.open_trials)
         self._drawing = False
+        self._hindsight = Hindsight(snapshot.credits, reach)
         self._lessons = Lessons(() if batching is None else restore(batching, snapshot.open_trials, snapshot.unlearned))
 
     # What can be asked.
@@ -120,9 +122,9 @@ class Search(LifeCycle):
     def begin_batch(self) -> BatchRequest | None:
         """Return the batch to draw now, if one is wanted; `propose` is expected.
 
-        A strategy that learns is asked only when nothing waits, so that no proposal is older than it need be.
+        A strategy that learns or looks back is asked only when nothing waits, so that no proposal is older than it need be.
         """
-        enough = 0 if self._batching is not None else self._batch_size
+        enough = 0 if self._batching is not None or self._hindsight.wanted else self._batch_size
         budget = self.spec.budget.trials - self.proposed
         spare = self.spec.parallelism - self.running - self.queued
         if self.state is not SearchState.RUNNING or self.waits_for_space or self._drawing or self.exhausted:
@@ -130,7 +132,8 @@ class Search(LifeCycle):
         if budget <= 0 or self.queued > enough or (self.queued == 0 and spare <= 0):
             return None
         self._drawing = True
-        return BatchRequest(self.batches, self.proposed, min(self._batch_size, budget))
+        count = self._hindsight.few(min(self._batch_size, budget), self._open, spare)
+        return BatchRequest(self.batches, self.proposed, count, self._hindsight.history(self._open))
 
     # Commands.
 
@@ -218,6 +221,7 @@ class Search(LifeCycle):
     ) -> list[Record]:
         trial = self._open.pop(number)
         state = TrialState.FAILED if measurement is None else TrialState.SUCCEEDED
+        self._hindsight.settle(trial, reward, self.queued)
         if self._batching is not None:
             settled = SettledTrial(
                 number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.tally.settled

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from nasfleet.catalogue import SearchSpec
 from nasfleet.names import SearchName
 from nasfleet_controller.records import PoolDeclared, SearchState
-from nasfleet_controller.strategies.strategy import Update
+from nasfleet_controller.strategies.strategy import Credit, Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class SearchSnapshot:
         open_trials: by number.
         unlearned: settled trials that wait to be learned from, by settle order; empty for a strategy that does not learn.
         update: the last update, with its checkpoint.
+        credits: of the last settled trials with a reward, by settle order, as far back as its strategy looks.
     """
 
     search_id: int
@@ -85,6 +86,7 @@ class SearchSnapshot:
     open_trials: tuple[OpenTrial, ...] = ()
     unlearned: tuple[SettledTrial, ...] = ()
     update: Update | None = None
+    credits: tuple[Credit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from nasfleet.catalogue import Batching, Exhaustive, Random, Reinforce, SearchSpec
+from nasfleet.catalogue import Batching, Bayesian, Evolution, Exhaustive, Grid, Random, Reinforce, SearchSpec
 from nasfleet.spaces.building import build_space, layers_at
 from nasfleet.spaces.space import SearchSpace
 from nasfleet_controller.batching import Arrival, BatchRequest, Group, Together
@@ -18,6 +18,7 @@ from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.strategies.building import build_strategy
 from nasfleet_controller.strategies.strategy import Credit, Strategy, Update
+from nasfleet_controller.strategies.suiting import reach
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class Mind:
         if layers not in self._spaces:
             self._spaces[layers] = build_space(self.spec.search_space, layers)
         canonical = self._spaces[layers].canonical
-        drawn = self.strategy.propose(request.batch, request.first_number, request.count)
+        drawn = self.strategy.propose(request.batch, request.first_number, request.count, request.history)
         proposals = tuple(
             Proposal(request.first_number + offset, tokens, canonical(tokens)) for offset, tokens in enumerate(drawn)
         )
@@ -72,7 +73,7 @@ class Mind:
 
 
 def new_search(snapshot: SearchSnapshot) -> Search:
-    """Return the state machine of a search, with the batching that its strategy asks for if it learns."""
+    """Return the state machine of a search, with the batching that its strategy asks for if it learns, and its view back."""
     strategy = snapshot.spec.strategy
     batching: Together | Arrival | None
     match strategy:
@@ -80,9 +81,9 @@ def new_search(snapshot: SearchSnapshot) -> Search:
             batching = Arrival(strategy.batch_size)
         case Reinforce():
             batching = Together()
-        case Random() | Exhaustive():
+        case Random() | Exhaustive() | Evolution() | Grid() | Bayesian():
             batching = None
-    return Search(snapshot, batching, batch_size=strategy.batch_size)
+    return Search(snapshot, batching, batch_size=strategy.batch_size, reach=reach(snapshot.spec))
 
 
 class Thinker:

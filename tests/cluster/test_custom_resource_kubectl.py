@@ -56,7 +56,7 @@ def test_a_strategy_is_explained_with_bounds_defaults_and_sources(control_plane:
     ("path", "sentence"),
     [
         ("nas", "What a search is: the space, how it is searched, how networks are trained"),
-        ("nas.spec.strategy", "Exactly one of reinforce, random, exhaustive."),
+        ("nas.spec.strategy", "Exactly one of reinforce, random, exhaustive, evolution, grid, bayesian."),
         ("nas.spec.searchSpace", "Exactly one of convChain, choices, plugin."),
         ("nas.spec.budget.trials", "Trials that settle, whatever came of them. Unit: trials. From 1 to 1,000,000,000."),
         ("nas.status.conditions", "One aspect of the present state"),

@@ -141,8 +141,11 @@ def test_exhaustive_refuses_a_space_that_grows() -> None:
         strategy_for(Exhaustive(), growing)
 
 
-@pytest.mark.parametrize("strategy", ["Random()", "Exhaustive()"])
-def test_strategies_without_a_policy_import_no_torch(strategy: str) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "optuna"),
+    [("Random()", 0), ("Exhaustive()", 0), ("Evolution()", 0), ("Grid()", 0), ("Bayesian(batch_size=8)", 1)],
+)
+def test_strategies_without_a_policy_import_no_torch_and_one_of_them_optuna(strategy: str, optuna: int) -> None:
     program = f"""
 import sys
 from nasfleet.catalogue import *
@@ -150,10 +153,10 @@ from nasfleet_controller.strategies.building import build_strategy
 space = SearchSpaceSection(space=ConvChain())
 spec = SearchSpec(search_space=space, strategy={strategy}, task=Synthetic(), budget=Budget(trials=1))
 assert len(build_strategy(spec).propose(0, 0, 8)) == 8
-sys.exit("torch" in sys.modules)
+sys.exit(("optuna" in sys.modules) + 2 * ("torch" in sys.modules))
 """
 
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == optuna
 
 
 def test_streams_of_different_purpose_number_or_seed_are_different() -> None:

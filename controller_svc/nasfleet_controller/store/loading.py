@@ -17,7 +17,8 @@ from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, 
 from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
 from nasfleet_controller.store.pools import load_pools
 from nasfleet_controller.store.schema import attempts, policy_updates, searches, trials
-from nasfleet_controller.strategies.strategy import Update
+from nasfleet_controller.strategies.strategy import Credit, Update
+from nasfleet_controller.strategies.suiting import reach
 
 _OPEN = (TrialState.QUEUED.value, TrialState.RUNNING.value)
 
@@ -58,6 +59,7 @@ def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
         open_trials=_open_trials(connection, row.search_id),
         unlearned=_unlearned(connection, row.search_id) if isinstance(spec.strategy, Reinforce) else (),
         update=_last_update(connection, row.search_id),
+        credits=_credits(connection, row.search_id, reach(spec)),
     )
 
 
@@ -145,6 +147,17 @@ def _unlearned(connection: Connection, search_id: int) -> tuple[SettledTrial, ..
             settle_order=row.settle_order,
         )
         for row in connection.execute(select(trials).where(*of_search).order_by(trials.c.settle_order))
+    )
+
+
+def _credits(connection: Connection, search_id: int, most: int | None) -> tuple[Credit, ...]:
+    if most == 0:
+        return ()
+    rewarded = (trials.c.search_id == search_id, trials.c.settle_order.is_not(None), trials.c.reward.is_not(None))
+    newest_first = select(trials).where(*rewarded).order_by(trials.c.settle_order.desc()).limit(most)
+    return tuple(
+        Credit(row.number, tuple(json.loads(row.tokens)), row.layers, row.reward, row.policy_version)
+        for row in reversed(connection.execute(newest_first).all())
     )
 
 

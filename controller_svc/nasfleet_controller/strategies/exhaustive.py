@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nasfleet.catalogue import SearchSpaceSection
 from nasfleet.spaces.building import build_space
 from nasfleet.spaces.conditions import count_settled, nth_settled
-from nasfleet_controller.strategies.strategy import Credit
+from nasfleet_controller.strategies.strategy import NO_HISTORY, Credit, History
 
 
 class ExhaustiveStrategy:
@@ -20,7 +20,13 @@ class ExhaustiveStrategy:
         self.batch_size = batch_size
         self.version = 0
 
-    def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:  # noqa: ARG002 - the number says it
+    def propose(
+        self,
+        batch: int,  # noqa: ARG002 - the number says it
+        first_number: int,
+        count: int,
+        history: History = NO_HISTORY,  # noqa: ARG002 - likewise
+    ) -> list[tuple[int, ...]]:
         """Return the architectures with these numbers; fewer at the end of the space, and then none."""
         end = min(first_number + min(count, self.batch_size), self._size)
         return [nth_settled(self._decisions, number) for number in range(first_number, end)]

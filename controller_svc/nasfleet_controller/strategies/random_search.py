@@ -7,7 +7,7 @@ from nasfleet.catalogue import SearchSpaceSection
 from nasfleet.spaces.conditions import settled
 from nasfleet_controller.strategies.depths import Depths
 from nasfleet_controller.strategies.seeding import stream_seed
-from nasfleet_controller.strategies.strategy import Credit
+from nasfleet_controller.strategies.strategy import NO_HISTORY, Credit, History
 
 
 class RandomStrategy:
@@ -19,7 +19,13 @@ class RandomStrategy:
         self.batch_size = batch_size
         self.version = 0
 
-    def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:
+    def propose(
+        self,
+        batch: int,
+        first_number: int,
+        count: int,
+        history: History = NO_HISTORY,  # noqa: ARG002 - it never learns
+    ) -> list[tuple[int, ...]]:
         """Return architectures, each token uniform within its bound; the depth is that of the batch's first trial."""
         decisions = self._depths.decisions(self._depths.layers_at(first_number))
         bounds = [decision.bound for decision in decisions for _ in range(decision.width)]

@@ -9,7 +9,7 @@ from nasfleet_controller.strategies.depths import Depths
 from nasfleet_controller.strategies.learner import Learner
 from nasfleet_controller.strategies.policy import Policy
 from nasfleet_controller.strategies.seeding import stream_seed
-from nasfleet_controller.strategies.strategy import Credit, Update
+from nasfleet_controller.strategies.strategy import NO_HISTORY, Credit, History, Update
 
 
 class ReinforceStrategy:
@@ -27,7 +27,13 @@ class ReinforceStrategy:
         """Return the number of updates so far."""
         return self._learner.version
 
-    def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:
+    def propose(
+        self,
+        batch: int,
+        first_number: int,
+        count: int,
+        history: History = NO_HISTORY,  # noqa: ARG002 - the policy knows
+    ) -> list[tuple[int, ...]]:
         """Return architectures of the depth of the batch's first trial.
 
         The whole batch is drawn however many are wanted: a row of a matrix product is not bit-equal to a product by itself.

@@ -1,8 +1,8 @@
 """What every strategy is to the rest of the controller: it proposes token strings in batches and may learn from rewards."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from nasfleet.errors import InvalidInputError
@@ -57,8 +57,29 @@ class Update:
     checkpoint: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What has become of a search's proposals: all that a strategy without a policy goes by.
+
+    Attributes:
+        credits: of the settled trials that have a reward, in the order in which they were settled; the last ones of them, as
+            far back as the strategy looks.
+        open: the tokens of the trials that are not settled, by number.
+    """
+
+    credits: tuple[Credit, ...] = ()
+    open: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+NO_HISTORY = History()
+
+
 class Strategy(Protocol):
-    """Proposes architectures and learns from what they earned; one thread uses it."""
+    """Proposes architectures and learns from what they earned; one thread uses it.
+
+    What a strategy with a policy has learned is in its checkpoint. Any other has no state of its own: it is given the history
+    with each request, so that after a restart there is nothing to bring back.
+    """
 
     @property
     def batch_size(self) -> int:
@@ -70,15 +91,17 @@ class Strategy(Protocol):
         """Return the number of updates so far; 0 for a strategy that does not learn."""
         ...
 
-    def propose(self, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:
+    def propose(self, batch: int, first_number: int, count: int, history: History = NO_HISTORY) -> list[tuple[int, ...]]:
         """Return the token strings of a batch whose trials are numbered from `first_number`.
 
-        The same seed, batch, numbers and updates give the same strings, and asking for fewer of a batch gives its first ones.
+        The same seed, batch, numbers, updates and history give the same strings, and asking for fewer of a batch gives its
+        first ones.
 
         Args:
             batch: number of the batch, from 0.
             first_number: number of its first trial.
             count: how many are wanted, at most `batch_size`; fewer come back only when the space is exhausted.
+            history: what has become of earlier proposals; empty for a strategy that does not look back.
         """
         ...
 

@@ -16,7 +16,17 @@ from nasfleet.catalogue.spaces import (
     PluginSpace,
     SearchSpaceSection,
 )
-from nasfleet.catalogue.strategies import Batching, Exhaustive, Random, Reinforce
+from nasfleet.catalogue.strategies import (
+    Batching,
+    Bayesian,
+    Evolution,
+    Exhaustive,
+    Grid,
+    GridLevels,
+    Random,
+    Reinforce,
+    Sampler,
+)
 from nasfleet.catalogue.tasks import Dataset, FailureRates, ImageClassification, PluginTask, Precision, Synthetic, Tabular
 from nasfleet.catalogue.toleration import TaintEffect, Toleration, TolerationOperator
 
@@ -25,6 +35,7 @@ __all__ = [
     "AnchorOrder",
     "Autoscaling",
     "Batching",
+    "Bayesian",
     "BestOfLastEpochsCubed",
     "Budget",
     "ChildOptimizer",
@@ -33,8 +44,11 @@ __all__ = [
     "ConvActivation",
     "ConvChain",
     "Dataset",
+    "Evolution",
     "Exhaustive",
     "FailureRates",
+    "Grid",
+    "GridLevels",
     "Growth",
     "ImageClassification",
     "InvalidParametersError",
@@ -49,6 +63,7 @@ __all__ = [
     "Random",
     "Reinforce",
     "Retries",
+    "Sampler",
     "SearchDocument",
     "SearchSpaceSection",
     "SearchSpec",

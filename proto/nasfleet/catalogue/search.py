@@ -10,7 +10,7 @@ from nasfleet.catalogue.problems import Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
 from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.spaces import SearchSpaceSection
-from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
+from nasfleet.catalogue.strategies import Bayesian, Evolution, Exhaustive, Grid, Random, Reinforce
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet.names import DEFAULT_NAMESPACE
 
@@ -84,6 +84,14 @@ class PoolSelector(Block):
     )
 
 
+# Strategies for spaces that do not grow: the name of the block, and why.
+_OF_ONE_SPACE: dict[type[Block], tuple[str, str]] = {
+    Exhaustive: ("exhaustive", "goes through one space"),
+    Grid: ("grid", "goes through one space"),
+    Bayesian: ("bayesian", "compares architectures of one space"),
+}
+
+
 def _reward_within_epochs_of(task: str) -> Rule:
     counted, trained = "self.reward.bestOfLastEpochsCubed", f"self.task.{task}"
     return Rule(
@@ -98,7 +106,7 @@ class SearchSpec(Block):
     """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
 
     search_space: SearchSpaceSection = parameter("What is searched.")
-    strategy: Reinforce | Random | Exhaustive = parameter("How architectures are proposed.")
+    strategy: Reinforce | Random | Exhaustive | Evolution | Grid | Bayesian = parameter("How architectures are proposed.")
     task: ImageClassification | Tabular | Synthetic | PluginTask = parameter("How networks are trained and measured.")
     reward: Accuracy | BestOfLastEpochsCubed | NegativeError = parameter("What a measurement is worth.", default=Accuracy())
     budget: Budget = parameter("When the search ends.", changeable=True)
@@ -139,10 +147,13 @@ class SearchSpec(Block):
             "remove it, or use another task",
             path="searchSpace.growth",
         ),
-        Rule(
-            holds="!has(self.strategy.exhaustive) || !has(self.searchSpace.growth)",
-            message="is given with the exhaustive strategy, which goes through one space: remove it, or use another strategy",
-            path="searchSpace.growth",
+        *(
+            Rule(
+                holds=f"!has(self.strategy.{strategy}) || !has(self.searchSpace.growth)",
+                message=f"is given with the {strategy} strategy, which {does}: remove it, or use another strategy",
+                path="searchSpace.growth",
+            )
+            for strategy, does in _OF_ONE_SPACE.values()
         ),
         Rule(
             holds="!has(self.artifacts) || !self.artifacts.contains('://') || self.artifacts.startsWith('file://')",
@@ -165,8 +176,9 @@ class SearchSpec(Block):
         if isinstance(self.task, Tabular) and self.search_space.growth is not None:
             fault = "is given with a tabular task, whose rows all have the same number of tokens"
             yield Problem(("searchSpace", "growth"), fault, "remove it, or use another task")
-        if isinstance(self.strategy, Exhaustive) and self.search_space.growth is not None:
-            fault = "is given with the exhaustive strategy, which goes through one space"
+        if self.search_space.growth is not None and type(self.strategy) in _OF_ONE_SPACE:
+            strategy, does = _OF_ONE_SPACE[type(self.strategy)]
+            fault = f"is given with the {strategy} strategy, which {does}"
             yield Problem(("searchSpace", "growth"), fault, "remove it, or use another strategy")
         scheme, separator, _ = (self.artifacts or "").partition("://")
         if separator and scheme != "file":

@@ -6,9 +6,12 @@ from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.catalogue.rule import Rule
+from nasfleet.spaces.decision import MAX_NAME_LENGTH, Option
 
 _CONTROLLER_SOURCE = "Zoph & Le 2016, section 4.1"
 _DEFAULT_PPO_CLIP = 0.2
+_EVOLUTION_SOURCE = "Real et al. 2019, Methods: 100 and 25"
+_OPTUNA_SOURCE = "Optuna 5"
 
 
 class Batching(Named):
@@ -152,3 +155,168 @@ class Exhaustive(Block):
         maximum=65536,
         unit="trials",
     )
+
+
+@block
+class Evolution(Block):
+    """Regularised evolution: mutates the best of a sample of the youngest trials; the old die, however good they were."""
+
+    population: int = parameter(
+        "Settled trials that may become parents: the last ones. Until there are as many, proposals are random.",
+        default=100,
+        minimum=1,
+        maximum=65536,
+        unit="trials",
+        source=_EVOLUTION_SOURCE,
+    )
+    sample_size: int = parameter(
+        "Of these, how many are drawn, with replacement; the best of them is the parent. 1 leaves no selection.",
+        default=25,
+        minimum=1,
+        maximum=65536,
+        unit="trials",
+        source=_EVOLUTION_SOURCE,
+    )
+    mutations: int = parameter(
+        "Decisions in which a child differs from its parent, if the space has so many.",
+        default=1,
+        minimum=1,
+        maximum=64,
+        unit="decisions",
+        source="Real et al. 2019, Methods",
+    )
+    batch_size: int = parameter(
+        "Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait.",
+        default=64,
+        minimum=1,
+        maximum=65536,
+        unit="trials",
+    )
+
+    RULES = (
+        Rule(
+            holds="self.sampleSize <= self.population",
+            message="is more than the population: give as many at most, or a larger population",
+            path="sampleSize",
+        ),
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield a sample that is larger than the population."""
+        if self.sample_size > self.population:
+            fault = f"is {self.sample_size}, but the population is {self.population}"
+            yield Problem(("sampleSize",), fault, f"give at most {self.population}, or a larger population")
+
+
+@block
+class GridLevels(Block):
+    """The options of one decision, or of all decisions of one kind, that a grid goes through."""
+
+    decision: str = parameter(
+        "Name of the decision, as `layer0/filterHeight`, or its kind, as `filterHeight`; a name goes before a kind.",
+        min_length=1,
+        max_length=MAX_NAME_LENGTH,
+    )
+    options: tuple[Option, ...] = parameter(
+        "Its options, as the space has them; the number of a node for a decision among nodes, or `previous`; "
+        "`none`, `all` or `previous` for one that takes any number of earlier layers.",
+        min_length=1,
+        max_length=256,
+        distinct=True,
+    )
+    together: bool = parameter("Whether all decisions of the kind take the same option at a time.", default=False)
+
+
+@block
+class Grid(Block):
+    """Proposes every combination of chosen levels once, the last decision changing fastest, and ends when none is left."""
+
+    levels: tuple[GridLevels, ...] = parameter(
+        "Which options are tried; of decisions that are not named, all.", default=(), max_length=256, key="decision"
+    )
+    batch_size: int = parameter(
+        "Architectures that are proposed at once; no other effect.",
+        default=64,
+        minimum=1,
+        maximum=65536,
+        unit="trials",
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield every entry about a decision that an earlier one is about."""
+        seen: set[str] = set()
+        for position, entry in enumerate(self.levels):
+            if entry.decision in seen:
+                path = ("levels", f"[{position}]", "decision")
+                yield Problem(path, f"is {shown(entry.decision)} a second time", "put its options into one entry")
+            seen.add(entry.decision)
+
+
+class Sampler(Named):
+    """How the next architecture is chosen from those that were measured."""
+
+    TPE = "Tpe", "Tree-structured Parzen estimators: options that are commoner among the best trials than among the others."
+    GAUSSIAN_PROCESS = (
+        "GaussianProcess",
+        "A Gaussian process with a Matern kernel, and the logarithm of the expected improvement; needs torch.",
+    )
+
+
+_DEFAULT_CANDIDATES = 24
+
+
+@block
+class Bayesian(Block):
+    """Bayesian optimisation with Optuna's samplers; the controller needs `pip install 'nasfleet[bayesian]'`."""
+
+    sampler: Sampler = parameter("How the next architecture is chosen.", default=Sampler.TPE)
+    startup_trials: int = parameter(
+        "Settled trials before the sampler is asked; until then proposals are random.",
+        default=10,
+        minimum=1,
+        maximum=65536,
+        unit="trials",
+        source=_OPTUNA_SOURCE,
+    )
+    candidates: int = parameter(
+        "Architectures of which the best is proposed; with Tpe only.",
+        default=_DEFAULT_CANDIDATES,
+        minimum=1,
+        maximum=65536,
+        unit="architectures",
+        source=_OPTUNA_SOURCE,
+    )
+    multivariate: bool = parameter(
+        "Whether decisions are looked at together and not one by one; with Tpe only.", default=True, source=_OPTUNA_SOURCE
+    )
+    constant_liar: bool = parameter(
+        "Whether trials in training count as bad ones meanwhile, so that others are proposed; with Tpe only.",
+        default=True,
+        source=_OPTUNA_SOURCE,
+    )
+    batch_size: int = parameter(
+        "Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait.",
+        default=1,
+        minimum=1,
+        maximum=65536,
+        unit="trials",
+    )
+
+    RULES = tuple(
+        Rule(
+            holds=f"self.sampler == 'Tpe' || self.{name} == {default}",
+            message="is given, but the sampler is GaussianProcess, which has none: remove it, or give the sampler Tpe",
+            path=name,
+        )
+        for name, default in (("candidates", str(_DEFAULT_CANDIDATES)), ("multivariate", "true"), ("constantLiar", "true"))
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield options of one sampler that are given to the other."""
+        if self.sampler is Sampler.TPE:
+            return
+        fix = "remove it, or give the sampler Tpe"
+        given = (("candidates", self.candidates, _DEFAULT_CANDIDATES), ("multivariate", self.multivariate, True))
+        for name, value, default in (*given, ("constantLiar", self.constant_liar, True)):
+            if value != default:
+                yield Problem((name,), f"is {shown(value)}, but the sampler is GaussianProcess, which has none", fix)

@@ -195,6 +195,30 @@ BATCHING_ARRIVAL: Batching.ValueType  # 2
 """The next ones to settle, whichever they are; this favours networks that train fast."""
 Global___Batching: _TypeAlias = Batching  # noqa: Y015
 
+class _Sampler:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SamplerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sampler.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SAMPLER_UNSPECIFIED: _Sampler.ValueType  # 0
+    """Means the default."""
+    SAMPLER_TPE: _Sampler.ValueType  # 1
+    """Tree-structured Parzen estimators: options that are commoner among the best trials than among the others."""
+    SAMPLER_GAUSSIAN_PROCESS: _Sampler.ValueType  # 2
+    """A Gaussian process with a Matern kernel, and the logarithm of the expected improvement; needs torch."""
+
+class Sampler(_Sampler, metaclass=_SamplerEnumTypeWrapper):
+    """How the next architecture is chosen from those that were measured."""
+
+SAMPLER_UNSPECIFIED: Sampler.ValueType  # 0
+"""Means the default."""
+SAMPLER_TPE: Sampler.ValueType  # 1
+"""Tree-structured Parzen estimators: options that are commoner among the best trials than among the others."""
+SAMPLER_GAUSSIAN_PROCESS: Sampler.ValueType  # 2
+"""A Gaussian process with a Matern kernel, and the logarithm of the expected improvement; needs torch."""
+Global___Sampler: _TypeAlias = Sampler  # noqa: Y015
+
 class _Dataset:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -835,6 +859,209 @@ class Exhaustive(_message.Message):
 Global___Exhaustive: _TypeAlias = Exhaustive  # noqa: Y015
 
 @_typing.final
+class Evolution(_message.Message):
+    """Regularised evolution: mutates the best of a sample of the youngest trials; the old die, however good they were."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POPULATION_FIELD_NUMBER: _builtins.int
+    SAMPLE_SIZE_FIELD_NUMBER: _builtins.int
+    MUTATIONS_FIELD_NUMBER: _builtins.int
+    BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    population: _builtins.int
+    """Settled trials that may become parents: the last ones. Until there are as many, proposals are random. Unit: trials.
+    From 1 to 65,536. Default 100. Source: Real et al. 2019, Methods: 100 and 25.
+    """
+    sample_size: _builtins.int
+    """Of these, how many are drawn, with replacement; the best of them is the parent. 1 leaves no selection. Unit: trials.
+    From 1 to 65,536. Default 25. Source: Real et al. 2019, Methods: 100 and 25.
+    """
+    mutations: _builtins.int
+    """Decisions in which a child differs from its parent, if the space has so many. Unit: decisions. From 1 to 64. Default
+    1. Source: Real et al. 2019, Methods.
+    """
+    batch_size: _builtins.int
+    """Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait. Unit:
+    trials. From 1 to 65,536. Default 64.
+    """
+    def __init__(
+        self,
+        *,
+        population: _builtins.int | None = ...,
+        sample_size: _builtins.int | None = ...,
+        mutations: _builtins.int | None = ...,
+        batch_size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_mutations", b"_mutations", "_population", b"_population", "_sample_size", b"_sample_size", "batch_size", b"batch_size", "mutations", b"mutations", "population", b"population", "sample_size", b"sample_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_mutations", b"_mutations", "_population", b"_population", "_sample_size", b"_sample_size", "batch_size", b"batch_size", "mutations", b"mutations", "population", b"population", "sample_size", b"sample_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
+    _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015
+    _WhichOneofReturnType__mutations: _TypeAlias = _typing.Literal["mutations"]  # noqa: Y015
+    _WhichOneofArgType__mutations: _TypeAlias = _typing.Literal["_mutations", b"_mutations"]  # noqa: Y015
+    _WhichOneofReturnType__population: _TypeAlias = _typing.Literal["population"]  # noqa: Y015
+    _WhichOneofArgType__population: _TypeAlias = _typing.Literal["_population", b"_population"]  # noqa: Y015
+    _WhichOneofReturnType__sample_size: _TypeAlias = _typing.Literal["sample_size"]  # noqa: Y015
+    _WhichOneofArgType__sample_size: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_size) -> _WhichOneofReturnType__batch_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mutations) -> _WhichOneofReturnType__mutations | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__population) -> _WhichOneofReturnType__population | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_size) -> _WhichOneofReturnType__sample_size | None: ...
+
+Global___Evolution: _TypeAlias = Evolution  # noqa: Y015
+
+@_typing.final
+class GridLevels(_message.Message):
+    """The options of one decision, or of all decisions of one kind, that a grid goes through."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    TOGETHER_FIELD_NUMBER: _builtins.int
+    decision: _builtins.str
+    """Name of the decision, as `layer0/filterHeight`, or its kind, as `filterHeight`; a name goes before a kind. 1 to 128
+    characters. Required.
+    """
+    together: _builtins.bool
+    """Whether all decisions of the kind take the same option at a time. Default false."""
+    @_builtins.property
+    def options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its options, as the space has them; the number of a node for a decision among nodes, or `previous`; `none`, `all` or
+        `previous` for one that takes any number of earlier layers. 1 to 256 entries, each once. Required.
+        """
+
+    def __init__(
+        self,
+        *,
+        decision: _builtins.str | None = ...,
+        options: _abc.Iterable[_builtins.str] | None = ...,
+        together: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_decision", b"_decision", "_together", b"_together", "decision", b"decision", "together", b"together"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decision", b"_decision", "_together", b"_together", "decision", b"decision", "options", b"options", "together", b"together"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__decision: _TypeAlias = _typing.Literal["decision"]  # noqa: Y015
+    _WhichOneofArgType__decision: _TypeAlias = _typing.Literal["_decision", b"_decision"]  # noqa: Y015
+    _WhichOneofReturnType__together: _TypeAlias = _typing.Literal["together"]  # noqa: Y015
+    _WhichOneofArgType__together: _TypeAlias = _typing.Literal["_together", b"_together"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__decision) -> _WhichOneofReturnType__decision | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__together) -> _WhichOneofReturnType__together | None: ...
+
+Global___GridLevels: _TypeAlias = GridLevels  # noqa: Y015
+
+@_typing.final
+class Grid(_message.Message):
+    """Proposes every combination of chosen levels once, the last decision changing fastest, and ends when none is left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVELS_FIELD_NUMBER: _builtins.int
+    BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    batch_size: _builtins.int
+    """Architectures that are proposed at once; no other effect. Unit: trials. From 1 to 65,536. Default 64."""
+    @_builtins.property
+    def levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___GridLevels]:
+        """Which options are tried; of decisions that are not named, all. At most 256 entries."""
+
+    def __init__(
+        self,
+        *,
+        levels: _abc.Iterable[Global___GridLevels] | None = ...,
+        batch_size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "batch_size", b"batch_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "batch_size", b"batch_size", "levels", b"levels"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
+    _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_size) -> _WhichOneofReturnType__batch_size | None: ...
+
+Global___Grid: _TypeAlias = Grid  # noqa: Y015
+
+@_typing.final
+class Bayesian(_message.Message):
+    """Bayesian optimisation with Optuna's samplers; the controller needs `pip install 'nasfleet[bayesian]'`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAMPLER_FIELD_NUMBER: _builtins.int
+    STARTUP_TRIALS_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    MULTIVARIATE_FIELD_NUMBER: _builtins.int
+    CONSTANT_LIAR_FIELD_NUMBER: _builtins.int
+    BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    sampler: Global___Sampler.ValueType
+    """How the next architecture is chosen. Default Tpe."""
+    startup_trials: _builtins.int
+    """Settled trials before the sampler is asked; until then proposals are random. Unit: trials. From 1 to 65,536. Default
+    10. Source: Optuna 5.
+    """
+    candidates: _builtins.int
+    """Architectures of which the best is proposed; with Tpe only. Unit: architectures. From 1 to 65,536. Default 24. Source:
+    Optuna 5.
+    """
+    multivariate: _builtins.bool
+    """Whether decisions are looked at together and not one by one; with Tpe only. Default true. Source: Optuna 5."""
+    constant_liar: _builtins.bool
+    """Whether trials in training count as bad ones meanwhile, so that others are proposed; with Tpe only. Default true.
+    Source: Optuna 5.
+    """
+    batch_size: _builtins.int
+    """Architectures that are proposed at once, at most: a quarter of those in training, more where trainers wait. Unit:
+    trials. From 1 to 65,536. Default 1.
+    """
+    def __init__(
+        self,
+        *,
+        sampler: Global___Sampler.ValueType | None = ...,
+        startup_trials: _builtins.int | None = ...,
+        candidates: _builtins.int | None = ...,
+        multivariate: _builtins.bool | None = ...,
+        constant_liar: _builtins.bool | None = ...,
+        batch_size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_candidates", b"_candidates", "_constant_liar", b"_constant_liar", "_multivariate", b"_multivariate", "_sampler", b"_sampler", "_startup_trials", b"_startup_trials", "batch_size", b"batch_size", "candidates", b"candidates", "constant_liar", b"constant_liar", "multivariate", b"multivariate", "sampler", b"sampler", "startup_trials", b"startup_trials"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_candidates", b"_candidates", "_constant_liar", b"_constant_liar", "_multivariate", b"_multivariate", "_sampler", b"_sampler", "_startup_trials", b"_startup_trials", "batch_size", b"batch_size", "candidates", b"candidates", "constant_liar", b"constant_liar", "multivariate", b"multivariate", "sampler", b"sampler", "startup_trials", b"startup_trials"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
+    _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015
+    _WhichOneofReturnType__candidates: _TypeAlias = _typing.Literal["candidates"]  # noqa: Y015
+    _WhichOneofArgType__candidates: _TypeAlias = _typing.Literal["_candidates", b"_candidates"]  # noqa: Y015
+    _WhichOneofReturnType__constant_liar: _TypeAlias = _typing.Literal["constant_liar"]  # noqa: Y015
+    _WhichOneofArgType__constant_liar: _TypeAlias = _typing.Literal["_constant_liar", b"_constant_liar"]  # noqa: Y015
+    _WhichOneofReturnType__multivariate: _TypeAlias = _typing.Literal["multivariate"]  # noqa: Y015
+    _WhichOneofArgType__multivariate: _TypeAlias = _typing.Literal["_multivariate", b"_multivariate"]  # noqa: Y015
+    _WhichOneofReturnType__sampler: _TypeAlias = _typing.Literal["sampler"]  # noqa: Y015
+    _WhichOneofArgType__sampler: _TypeAlias = _typing.Literal["_sampler", b"_sampler"]  # noqa: Y015
+    _WhichOneofReturnType__startup_trials: _TypeAlias = _typing.Literal["startup_trials"]  # noqa: Y015
+    _WhichOneofArgType__startup_trials: _TypeAlias = _typing.Literal["_startup_trials", b"_startup_trials"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_size) -> _WhichOneofReturnType__batch_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__candidates) -> _WhichOneofReturnType__candidates | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__constant_liar) -> _WhichOneofReturnType__constant_liar | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__multivariate) -> _WhichOneofReturnType__multivariate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sampler) -> _WhichOneofReturnType__sampler | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__startup_trials) -> _WhichOneofReturnType__startup_trials | None: ...
+
+Global___Bayesian: _TypeAlias = Bayesian  # noqa: Y015
+
+@_typing.final
 class Strategy(_message.Message):
     """How architectures are proposed. Exactly one of these."""
 
@@ -843,6 +1070,9 @@ class Strategy(_message.Message):
     REINFORCE_FIELD_NUMBER: _builtins.int
     RANDOM_FIELD_NUMBER: _builtins.int
     EXHAUSTIVE_FIELD_NUMBER: _builtins.int
+    EVOLUTION_FIELD_NUMBER: _builtins.int
+    GRID_FIELD_NUMBER: _builtins.int
+    BAYESIAN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reinforce(self) -> Global___Reinforce:
         """A recurrent policy trained with the policy gradient; by default exactly as in the paper."""
@@ -855,18 +1085,33 @@ class Strategy(_message.Message):
     def exhaustive(self) -> Global___Exhaustive:
         """Proposes every architecture once, in the order of their tokens, and ends when there is none left."""
 
+    @_builtins.property
+    def evolution(self) -> Global___Evolution:
+        """Regularised evolution: mutates the best of a sample of the youngest trials; the old die, however good they were."""
+
+    @_builtins.property
+    def grid(self) -> Global___Grid:
+        """Proposes every combination of chosen levels once, the last decision changing fastest, and ends when none is left."""
+
+    @_builtins.property
+    def bayesian(self) -> Global___Bayesian:
+        """Bayesian optimisation with Optuna's samplers; the controller needs `pip install 'nasfleet[bayesian]'`."""
+
     def __init__(
         self,
         *,
         reinforce: Global___Reinforce | None = ...,
         random: Global___Random | None = ...,
         exhaustive: Global___Exhaustive | None = ...,
+        evolution: Global___Evolution | None = ...,
+        grid: Global___Grid | None = ...,
+        bayesian: Global___Bayesian | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["exhaustive", b"exhaustive", "kind", b"kind", "random", b"random", "reinforce", b"reinforce"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bayesian", b"bayesian", "evolution", b"evolution", "exhaustive", b"exhaustive", "grid", b"grid", "kind", b"kind", "random", b"random", "reinforce", b"reinforce"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exhaustive", b"exhaustive", "kind", b"kind", "random", b"random", "reinforce", b"reinforce"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bayesian", b"bayesian", "evolution", b"evolution", "exhaustive", b"exhaustive", "grid", b"grid", "kind", b"kind", "random", b"random", "reinforce", b"reinforce"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["reinforce", "random", "exhaustive"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["reinforce", "random", "exhaustive", "evolution", "grid", "bayesian"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
