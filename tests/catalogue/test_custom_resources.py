@@ -105,7 +105,12 @@ def test_only_what_is_free_is_kept_unknown(resource: CustomResource) -> None:
     assert set(free(_spec(resource), "spec")) == (
         {"spec.template.metadata", "spec.template.spec"}
         if resource is POOLS
-        else {"spec.searchSpace.choices.decisions.options", "spec.searchSpace.plugin.parameters", "spec.task.plugin.parameters"}
+        else {
+            "spec.searchSpace.choices.decisions.options",
+            "spec.searchSpace.plugin.parameters",
+            "spec.strategy.grid.levels.options",
+            "spec.task.plugin.parameters",
+        }
     )
 
 
