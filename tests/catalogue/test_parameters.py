@@ -31,6 +31,7 @@ _PURE_NUMBERS = {
     "momentum",
     "optimum_seed",
     "ppo_clip",
+    "scale",
     "seed",
     "target_reward",
     "weight",

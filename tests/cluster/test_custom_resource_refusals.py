@@ -55,7 +55,7 @@ _SAID = {
     "map-for-scalar": ("spec.seed.a", "unknown field"),
     "plugin-without-object": ("spec.task.plugin.object", "give text of at most 255 characters, package.module:object"),
     "growth-too-short": ("spec.searchSpace.growth.maxLayers", "is less than convChain.layers: give at least as many, or fewer layers"),
-    "growth-of-choices": ("spec.searchSpace.growth", "is given with a space that has no layers: remove it, or search a convChain"),
+    "growth-of-choices": ("spec.searchSpace.growth", "is given with a space that has no layers: remove it, or search a convChain or a recurrentCell"),
     "decision-twice": ("spec.searchSpace.choices.decisions[1]", "Duplicate value"),
     "control-character-in-an-option": ("spec.searchSpace.choices.decisions[0].options[1]", "should match"),
     "reward-of-more-epochs": ("spec.reward.bestOfLastEpochsCubed.epochs", "is more than the task has: give as many at most, or more task epochs"),

@@ -51,7 +51,7 @@ MALFORMED = {
     "map-for-scalar": ("seed: 1", "seed: {a: 1}", 'spec.seed is {"a": 1}: give a whole number from 0 to 9,223,372,036,854,775,807'),
     "plugin-without-object": (_TASK, "plugin: {object: mine.task}", 'spec.task.plugin.object is "mine.task": give text of at most 255 characters, package.module:object'),
     "growth-too-short": ("maxLayers: 20", "maxLayers: 4", "spec.searchSpace.growth.maxLayers is 4, less than convChain.layers, which is 6: give at least 6, or fewer layers"),
-    "growth-of-choices": (_SPACE, "choices: {decisions: [{name: a, options: [x]}]}", "spec.searchSpace.growth is given with a space that has no layers: remove it, or search a convChain"),
+    "growth-of-choices": (_SPACE, "choices: {decisions: [{name: a, options: [x]}]}", "spec.searchSpace.growth is given with a space that has no layers: remove it, or search a convChain or a recurrentCell"),
     "decision-twice": (f"{_SPACE}\n{_GROWTH}", "choices: {decisions: [{name: a, options: [x]}, {name: a, options: [z]}]}\n", 'spec.searchSpace.choices.decisions[1].name is "a" a second time: give each decision a name of its own'),
     "control-character-in-an-option": (f"{_SPACE}\n{_GROWTH}", r'choices: {decisions: [{name: a, options: [x, "y\u0007"]}]}' + "\n", r'spec.searchSpace.choices.decisions[0].options[1] is "y\u0007": give a list of 1 to 256 texts, numbers or truth values, without control characters and others that cannot be printed, as U+0007'),
     "reward-of-more-epochs": ("epochs: 50", "epochs: 3", "spec.reward.bestOfLastEpochsCubed.epochs is 5, but the task has 3: give at most 3, or more task epochs"),

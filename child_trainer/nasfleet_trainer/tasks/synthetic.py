@@ -10,6 +10,8 @@ from nasfleet.measurement import EpochMeasurement, Measurement, NotFiniteError
 from nasfleet.spaces.building import build_space
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.decision import Decision
+from nasfleet.spaces.recurrent_cell import RecurrentCell
+from nasfleet.spaces.space import Description
 from nasfleet_trainer.failures import CannotBuildError, OutOfMemoryError, TimedOutError, TrainerUnableError
 from nasfleet_trainer.tasks.task import ChildRun, Report
 
@@ -52,8 +54,7 @@ class SyntheticTask:
     def _value(self, run: ChildRun) -> float:
         best = self._optima.get(len(run.tokens))
         if best is None:
-            depth = len(run.description.layers) if isinstance(run.description, ConvNet) else None
-            best = optimum(build_space(run.spec.search_space, depth).decisions, self._section.optimum_seed)
+            best = optimum(build_space(run.spec.search_space, _depth(run.description)).decisions, self._section.optimum_seed)
             self._optima[len(run.tokens)] = best
         noise = Random(run.seed).gauss(0, self._section.noise) if self._section.noise else 0.0
         return agreement(run.tokens, best) + noise
@@ -62,6 +63,17 @@ class SyntheticTask:
         if accident is TimedOutError and run.spec.trial.timeout:
             await asyncio.Event().wait()  # until the slot ends it
         raise accident("the synthetic task was asked to fail at this rate")
+
+
+def _depth(description: Description) -> int | None:
+    """Return the layers or leaves of a network, by which a space that grows is built."""
+    match description:
+        case ConvNet():
+            return len(description.layers)
+        case RecurrentCell():
+            return description.base
+        case _:
+            return None
 
 
 def draw_accident(rates: FailureRates, draw: float) -> Callable[[str], Exception] | None:

@@ -1,13 +1,21 @@
 """Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
+from nasfleet.catalogue.cell_tree import CellActivation, CellCombination, CellNode, CellTree, GivenCell
 from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
+from nasfleet.catalogue.language_modeling import Corpus, LanguageModeling, TextUnit
 from nasfleet.catalogue.pool import (
     Autoscaling,
     TrainerPoolDocument,
     TrainerPoolSpec,
 )
 from nasfleet.catalogue.problems import InvalidParametersError, Problem
-from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.catalogue.rewards import (
+    Accuracy,
+    BestOfLastEpochsCubed,
+    InversePerplexity,
+    InverseSquaredPerplexity,
+    NegativeError,
+)
 from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
 from nasfleet.catalogue.spaces import (
     ChoiceDecision,
@@ -27,15 +35,24 @@ __all__ = [
     "Batching",
     "BestOfLastEpochsCubed",
     "Budget",
+    "CellActivation",
+    "CellCombination",
+    "CellNode",
+    "CellTree",
     "ChoiceDecision",
     "Choices",
     "ConvChain",
+    "Corpus",
     "Dataset",
     "Exhaustive",
     "FailureRates",
+    "GivenCell",
     "Growth",
     "ImageClassification",
     "InvalidParametersError",
+    "InversePerplexity",
+    "InverseSquaredPerplexity",
+    "LanguageModeling",
     "NegativeError",
     "PluginSpace",
     "PluginTask",
@@ -51,6 +68,7 @@ __all__ = [
     "Synthetic",
     "Tabular",
     "TaintEffect",
+    "TextUnit",
     "Toleration",
     "TolerationOperator",
     "TrainerPoolDocument",

@@ -14,8 +14,10 @@ circuit diagrams:
 from collections.abc import Sequence
 from typing import assert_never
 
+from nasfleet.export.cell_drawing import cell_drawing
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet.spaces.space import Description
 
 WIDTH = 80
@@ -29,6 +31,8 @@ def drawing(description: Description) -> str:
         case Assignment():
             longest = max(map(len, description), default=0)
             return "".join(f"{name:<{longest}}  {value}\n" for name, value in description.items())
+        case RecurrentCell():
+            return cell_drawing(description)
         case _:
             assert_never(description)
 

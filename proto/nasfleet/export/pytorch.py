@@ -6,7 +6,9 @@ The parameters have the names that trained weights have: `layers.{i}.conv`, `lay
 from textwrap import fill, indent
 
 from nasfleet.errors import InvalidInputError
+from nasfleet.export.cell_pytorch import cell_source
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet.spaces.space import Description
 
 _LINE_LENGTH = 100
@@ -15,9 +17,13 @@ _LINE_LENGTH = 100
 def pytorch_source(description: Description, channels: int, classes: int, side: int = 32) -> str:
     """Return the source of a module for images of `channels` that gives logits for `classes`; it tries itself on `side` pixels.
 
+    A recurrent cell reads no images: its source is a layer that takes its own sizes.
+
     Raises:
         InvalidInputError: if the architecture is not a network by itself, or a number is not positive.
     """
+    if isinstance(description, RecurrentCell):
+        return cell_source(description)
     if not isinstance(description, ConvNet):
         raise InvalidInputError("this architecture is a list of values, not a network: export it as JSON")
     if channels < 1 or classes < 1:

@@ -2,17 +2,19 @@
 
 from typing import assert_never
 
+from nasfleet.catalogue.cell_tree import CellTree
 from nasfleet.catalogue.conv_chain import ConvChain
 from nasfleet.catalogue.spaces import Choices, PluginSpace, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
+from nasfleet.spaces.cell_tree import CellTreeSpace
 from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.spaces.decision import Choice
 from nasfleet.spaces.space import SearchSpace
 
 
 def build_space(section: SearchSpaceSection, layers: int | None = None) -> SearchSpace:
-    """Return the space of this section, `layers` deep if it is one that grows.
+    """Return the space of this section, `layers` deep, or with so many leaves, if it is one that grows.
 
     Raises:
         InvalidInputError: if the section describes no valid space.
@@ -26,13 +28,16 @@ def build_space(section: SearchSpaceSection, layers: int | None = None) -> Searc
             if not plugin.decisions:
                 raise InvalidInputError(f"the decisions of {plugin.object} are not known here: submit the search with nasfleet")
             return AssignmentSpace(plugin.decisions)
+        case CellTree() as tree:
+            return CellTreeSpace(tree, tree.base if layers is None else layers)
         case _:
             assert_never(section.space)
 
 
 def layers_at(section: SearchSpaceSection, trial_number: int) -> int | None:
-    """Return the depth of the space for this trial, counted from 0; None for a space that does not grow."""
+    """Return the layers or leaves of the space for this trial, counted from 0; None for a space that does not grow."""
     growth = section.growth
-    if growth is None or not isinstance(section.space, ConvChain):
+    if growth is None or not isinstance(section.space, ConvChain | CellTree):
         return None
-    return min(section.space.layers + growth.layers * (trial_number // growth.every_trials), growth.max_layers)
+    start = section.space.base if isinstance(section.space, CellTree) else section.space.layers
+    return min(start + growth.layers * (trial_number // growth.every_trials), growth.max_layers)
