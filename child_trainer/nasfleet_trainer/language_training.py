@@ -131,7 +131,7 @@ class LanguageTraining:
         changed = [*self._parameters, self._state, self._loss]
         before = [tensor.detach().clone() for tensor in changed]
         drawn = self._generator.get_state()
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(_WARM_UP):

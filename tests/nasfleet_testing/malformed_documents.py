@@ -6,6 +6,7 @@ _TASK = "imageClassification: {dataset: cifar10, epochs: 50}"
 _SPACE = "convChain: {layers: 6, skipConnections: true, strides: false}"
 _GROWTH = "    growth: {layers: 2, everyTrials: 1600, maxLayers: 20}\n"
 _REWARD = "bestOfLastEpochsCubed: {epochs: 5}"
+_NODE = "{combination: add, activation: tanh}"
 
 # What is replaced by what in PAPER, and the message: path and value before the colon, the fix after it.
 MALFORMED = {
@@ -25,8 +26,8 @@ MALFORMED = {
     "strategy-as-text": (_STRATEGY, "random", 'spec.strategy is "random": write strategy: {random: {}}'),
     "strategy-as-list": (_STRATEGY, "[random]", 'spec.strategy is ["random"]: give a map with one of reinforce, random, exhaustive'),
     "empty-block": (_STRATEGY, "random:", "spec.strategy.random is empty: give a map of fields, random: {} for the defaults"),
-    "growth-without-space": (f"    {_SPACE}\n", "", 'spec.searchSpace is {"growth": {"layers": 2, "everyTrials": 1600, "maxLayers": 2..., which chooses nothing: give one of convChain, choices, plugin'),
-    "missing-section": (f"  task:\n    {_TASK}\n", "", "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin"),
+    "growth-without-space": (f"    {_SPACE}\n", "", 'spec.searchSpace is {"growth": {"layers": 2, "everyTrials": 1600, "maxLayers": 2..., which chooses nothing: give one of convChain, choices, plugin, recurrentCell'),
+    "missing-section": (f"  task:\n    {_TASK}\n", "", "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin, languageModeling"),
     "missing-trials": ("trials: 12800, ", "", "spec.budget.trials is missing: give a whole number from 1 to 1,000,000,000, in trials"),
     "missing-name": ("{name: cifar10-conv}", "{}", "metadata.name is missing: give text of 1 to 63 characters, lower-case letters, digits and hyphens, with a letter or digit at both ends"),
     "name-no-label": ("cifar10-conv", "Cifar_10", 'metadata.name is "Cifar_10": give text of 1 to 63 characters, lower-case letters, digits and hyphens, with a letter or digit at both ends'),
@@ -85,4 +86,13 @@ MALFORMED = {
     "field-of-a-block-without-any": (_REWARD, "accuracy: {epochs: 5}", "spec.reward.accuracy.epochs is not known (its value: 5): known here: "),
     "list-for-map": ("{trials: 12800, trainerHours: 2000, targetReward: 0.9}", "[12800]", "spec.budget is [12800]: give a map of fields"),
     "share-beyond-one": ("6e-4", "1.5", "spec.strategy.reinforce.learningRate is 1.5: give a number greater than 0 and at most 1"),
+    "cell-index-out-of-range": (f"{_SPACE}\n{_GROWTH}", f"recurrentCell: {{base: 2, cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 3, stateInto: 0}}}}\n", "spec.searchSpace.recurrentCell.cell.stateFrom is 3, but there are 3 nodes, counted from 0: give 2 at most"),
+    "cell-of-another-base": (f"{_SPACE}\n{_GROWTH}", f"recurrentCell: {{cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 1, stateInto: 0}}}}\n", "spec.searchSpace.recurrentCell.cell.nodes has 3 nodes, and a base of 8 makes 15: give as many, or the base that fits"),
+    "cell-with-an-operation-left-out": (f"{_SPACE}\n{_GROWTH}", f"recurrentCell: {{base: 2, activations: [relu], cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 1, stateInto: 0}}}}\n", 'spec.searchSpace.recurrentCell.activations is ["relu"], and the cell uses tanh too: add what is missing'),
+    "growth-of-one-cell": (_SPACE, f"recurrentCell: {{base: 2, cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 1, stateInto: 0}}}}", "spec.searchSpace.growth is given with one cell only, which cannot grow: remove one of them"),
+    "growth-to-a-smaller-base": (_SPACE, "recurrentCell: {base: 21}", "spec.searchSpace.growth.maxLayers is 20, less than recurrentCell.base, which is 21: give at least 21, or a smaller base"),
+    "unknown-combination": (f"{_SPACE}\n{_GROWTH}", "recurrentCell: {combinations: [mean]}\n", 'spec.searchSpace.recurrentCell.combinations[0] is "mean": give a list of 1 to 3 of add, elemMult, max'),
+    "file-of-a-corpus-without-files": (f"{_TASK}\n  reward:\n    {_REWARD}", "languageModeling: {trainingFile: a.txt}\n  reward: {inversePerplexity: {}}", 'spec.task.languageModeling.trainingFile is "a.txt", but corpus is pythonTopics: remove it, or give corpus files'),
+    "files-without-a-file": (f"{_TASK}\n  reward:\n    {_REWARD}", "languageModeling: {corpus: files, trainingFile: a.txt}\n  reward: {inversePerplexity: {}}", "spec.task.languageModeling.validationFile is missing, and corpus is files: name a file below the trainer's data directory"),
+    "reward-that-grows-with-the-perplexity": (_TASK, "languageModeling: {}", "spec.reward grows with the perplexity that languageModeling measures, of which less is better: give inverseSquaredPerplexity, inversePerplexity or negativeError"),
 }  # fmt: skip

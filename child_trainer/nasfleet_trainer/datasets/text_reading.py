@@ -25,17 +25,17 @@ def read_text(task: LanguageModeling, data_dir: Path | None) -> Text:
         InvalidInputError: if the task names a file that is not below the data directory.
     """
     training, validation = _read(task, data_dir)
-    parts = (
-        (training, task.training_tokens, "trainingTokens"),
-        (validation, task.validation_tokens, "validationTokens"),
+    return text_of(
+        _first(units_of(training, task.unit), task.training_tokens, "trainingTokens"),
+        _first(units_of(validation, task.unit), task.validation_tokens, "validationTokens"),
+        task.vocabulary_size,
     )
-    words = []
-    for text, most, name in parts:
-        found = units_of(text, task.unit)
-        if most is not None and most > len(found):
-            raise InvalidInputError(f"{name} is {most}, but the text has {len(found)}: give at most that")
-        words.append(found[:most])
-    return text_of(*words, task.vocabulary_size)
+
+
+def _first(words: list[str], most: int | None, name: str) -> list[str]:
+    if most is not None and most > len(words):
+        raise InvalidInputError(f"{name} is {most}, but the text has {len(words)}: give at most that")
+    return words[:most]
 
 
 def _read(task: LanguageModeling, data_dir: Path | None) -> tuple[str, str]:

@@ -52,7 +52,7 @@ class _Window(torch.autograd.Function):
     """All steps of a window: x [T, B, N * H], weight [N * H, H], output and cell state [B, H]."""
 
     @staticmethod
-    def forward(  # type: ignore[override]  # the base class says nothing of arguments
+    def forward(
         ctx: Any,
         x: Tensor,
         weight: Tensor,
@@ -68,7 +68,7 @@ class _Window(torch.autograd.Function):
         ctx.save_for_backward(weight, mask, output)
         for of_input in x.unbind(0):
             read = output if mask is None else output * mask
-            trace = program.forward(of_input.split(sizes, dim=1), (read @ transposed).split(sizes, dim=1), state)
+            trace = program.forward(torch.split(of_input, sizes, dim=1), torch.split(read @ transposed, sizes, dim=1), state)
             output, state = trace.outputs[-1], trace.yielded
             outputs.append(output)
             if learns:
@@ -78,7 +78,7 @@ class _Window(torch.autograd.Function):
         return torch.stack(outputs), state.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch leaves it untyped
+    @once_differentiable
     def backward(ctx: Any, of_outputs: Tensor, of_state: Tensor) -> tuple[Tensor | None, ...]:
         weight, mask, first = ctx.saved_tensors
         program, traces = ctx.program, ctx.traces

@@ -96,7 +96,7 @@ class CellProgram:
             activated = ACTIVATE[run.operation.activation](combined)
             trace.combined.append(combined)
             trace.activated.append(activated)
-            parts = activated.split(width, dim=1) if len(run.leaves) > 1 else (activated,)
+            parts = torch.split(activated, width, dim=1) if len(run.leaves) > 1 else (activated,)
             for leaf, part in zip(run.leaves, parts, strict=True):
                 trace.outputs[leaf] = part
             if self.cell.state_from in run.leaves:

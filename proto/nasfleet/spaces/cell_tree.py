@@ -13,7 +13,7 @@ from math import prod
 from nasfleet.catalogue.cell_tree import CellTree
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.cell_hash import cell_hash
-from nasfleet.spaces.decision import Choice, Decision, Index, Value
+from nasfleet.spaces.decision import Choice, Decision, Index, Option
 from nasfleet.spaces.recurrent_cell import LEAST_BASE, MAX_BASE, Operation, RecurrentCell
 from nasfleet.spaces.space import Description, read_tokens, write_tokens
 
@@ -39,7 +39,7 @@ class CellTreeSpace:
         if self.tree.cell is None:
             return tuple(self._open_decisions())
         # The only cell of its space: nothing is left to decide.
-        return tuple(Choice(name, name, (value,)) for name, value in _values(given_cell(self.tree)).items())
+        return tuple(Choice(name, name, (value,)) for name, value in _named(given_cell(self.tree)).items())
 
     def decode(self, tokens: Sequence[int]) -> RecurrentCell:
         """Return the cell that these tokens choose, or raise InvalidTokensError."""
@@ -56,7 +56,7 @@ class CellTreeSpace:
         """Return the tokens that choose this cell, or raise InvalidInputError if it is not of this space."""
         if not isinstance(description, RecurrentCell) or description.base != self.base:
             raise InvalidInputError(f"want a recurrent cell of base {self.base}, got {description!r:.100}")
-        return write_tokens(self.decisions, _values(description))
+        return write_tokens(self.decisions, _named(description))
 
     def canonical(self, tokens: Sequence[int]) -> str:
         """Return 16 hexadecimal digits that are the same for two spellings of one cell, or raise InvalidTokensError."""
@@ -92,10 +92,10 @@ def given_cell(tree: CellTree) -> RecurrentCell:
     return RecurrentCell(nodes, inject, given.state_from, given.state_into)
 
 
-def _values(cell: RecurrentCell) -> dict[str, Value]:
+def _named(cell: RecurrentCell) -> dict[str, Option]:
     """Return what was decided, by the name of the decision, in the order of the decisions."""
     named = [*((f"node{number}", node) for number, node in enumerate(cell.nodes)), ("inject", cell.inject)]
-    values: dict[str, Value] = {}
+    values: dict[str, Option] = {}
     for place, operation in named:
         values[f"{place}/combination"] = operation.combination
         values[f"{place}/activation"] = operation.activation
