@@ -4,8 +4,8 @@
     python benchmarks/penn_treebank.py DATA
 
 All are trained by the task's own trainer on the same slice of the Penn Treebank, with about as many parameters, from the same
-seeds. A found cell is the best of a search of ours through the whole system, `nasfleet run`, with children smaller still. The test
-split is not read: the figures are perplexities of the validation text. The options say how large all of it is.
+seeds. A found cell is the best of a search of ours through the whole system, `nasfleet run`, with children smaller still.
+The test split is not read: the figures are perplexities of the validation text. The options say how large all of it is.
 """
 
 import argparse
