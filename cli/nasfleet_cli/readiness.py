@@ -4,7 +4,18 @@ import importlib.util
 import os
 from pathlib import Path
 
-from nasfleet.catalogue import Choices, ConvChain, ImageClassification, PluginSpace, PluginTask, SearchSpec, Tabular, Weights
+from nasfleet.catalogue import (
+    CellTree,
+    Choices,
+    ConvChain,
+    ImageClassification,
+    LanguageModeling,
+    PluginSpace,
+    PluginTask,
+    SearchSpec,
+    Tabular,
+    Weights,
+)
 from nasfleet.errors import InvalidInputError, NasfleetError
 from nasfleet_cli.extras import needing
 
@@ -19,6 +30,8 @@ def check_trainable(spec: SearchSpec, data_dir: Path | None, device: str, artifa
     task, space = spec.task, spec.search_space.space
     if isinstance(task, ImageClassification):
         _check_images(task, space, data_dir, spec.seed)
+    elif isinstance(task, LanguageModeling):
+        _check_text(task, spec, data_dir)
     elif isinstance(task, Tabular):
         _check_table(task, data_dir)
     elif isinstance(task, PluginTask):
@@ -35,7 +48,7 @@ def _check_gpu() -> None:
 
 
 def _check_images(
-    task: ImageClassification, space: ConvChain | Choices | PluginSpace, data_dir: Path | None, seed: int
+    task: ImageClassification, space: ConvChain | Choices | PluginSpace | CellTree, data_dir: Path | None, seed: int
 ) -> None:
     if not isinstance(space, ConvChain):
         raise InvalidInputError(
@@ -45,6 +58,25 @@ def _check_images(
     with needing("trainer"):
         from nasfleet_trainer.datasets.reading import read_split
     read_split(task, data_dir, seed)
+
+
+def _check_text(task: LanguageModeling, spec: SearchSpec, data_dir: Path | None) -> None:
+    space, growth = spec.search_space.space, spec.search_space.growth
+    if not isinstance(space, CellTree):
+        raise InvalidInputError(
+            "spec.task.languageModeling trains recurrent cells, and spec.searchSpace has none: "
+            "search recurrentCell, or train with a task of your own (spec.task.plugin)"
+        )
+    with needing("trainer"):
+        from nasfleet_trainer.datasets.text_reading import read_text
+        from nasfleet_trainer.language_size import size_of
+    text = read_text(task, data_dir)
+    if len(text.training) < 2 * task.batch_size:
+        raise InvalidInputError(
+            f"spec.task.languageModeling.batchSize is {task.batch_size}, but the training text has {len(text.training)} words "
+            f"or characters: give {len(text.training) // 2} at most"
+        )
+    size_of(task, space.base if growth is None else growth.max_layers, len(text.vocabulary))
 
 
 def _check_table(task: Tabular, data_dir: Path | None) -> None:

@@ -3,10 +3,16 @@
 import math
 from typing import assert_never
 
-from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.catalogue.rewards import (
+    Accuracy,
+    BestOfLastEpochsCubed,
+    InversePerplexity,
+    InverseSquaredPerplexity,
+    NegativeError,
+)
 from nasfleet.measurement import Measurement, NotFiniteError
 
-Reward = Accuracy | BestOfLastEpochsCubed | NegativeError
+Reward = Accuracy | BestOfLastEpochsCubed | NegativeError | InverseSquaredPerplexity | InversePerplexity
 
 
 def reward_of(section: Reward, measurement: Measurement) -> float:
@@ -31,5 +37,16 @@ def _reward_of(section: Reward, measurement: Measurement) -> float:
             return best * best * best  # a power would raise OverflowError
         case NegativeError():
             return -measurement.value
+        case InverseSquaredPerplexity():
+            return section.scale / _perplexity(measurement) / _perplexity(measurement)
+        case InversePerplexity():
+            return section.scale / _perplexity(measurement)
         case _:
             assert_never(section)
+
+
+def _perplexity(measurement: Measurement) -> float:
+    """Return the value of a measurement that has to be a perplexity: of the surest guess, which is right, it is 1."""
+    if measurement.value < 1:
+        raise NotFiniteError(f"the measurement's value is {measurement.value}, and no perplexity is less than 1")
+    return measurement.value

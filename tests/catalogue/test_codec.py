@@ -120,9 +120,9 @@ def test_everything_that_a_message_lacks_is_named_at_once() -> None:
         spec_from_proto(message)
 
     assert str(raised.value).splitlines() == [
-        "spec.searchSpace is missing: give one of convChain, choices, plugin",
+        "spec.searchSpace is missing: give one of convChain, choices, plugin, recurrentCell",
         "spec.strategy.random.batchSize is 0: give a whole number from 1 to 65,536, in trials",
-        "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin",
+        "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin, languageModeling",
         "spec.budget is missing: give a map of fields",
     ]
 

@@ -2,8 +2,14 @@
 
 import pytest
 
-from nasfleet.catalogue import Accuracy, BestOfLastEpochsCubed, NegativeError
-from nasfleet.measurement import EpochMeasurement, Measurement
+from nasfleet.catalogue import (
+    Accuracy,
+    BestOfLastEpochsCubed,
+    InversePerplexity,
+    InverseSquaredPerplexity,
+    NegativeError,
+)
+from nasfleet.measurement import EpochMeasurement, Measurement, NotFiniteError
 from nasfleet.reward import reward_of
 
 
@@ -34,3 +40,17 @@ def test_the_value_counts_if_there_are_no_epochs() -> None:
 def test_a_smaller_error_is_a_greater_reward() -> None:
     assert reward_of(NegativeError(), _measured(60.0)) == -60.0
     assert reward_of(NegativeError(), _measured(59.0)) > reward_of(NegativeError(), _measured(60.0))
+
+
+def test_a_constant_over_the_perplexity_or_its_square_is_the_papers_reward_for_language() -> None:
+    # 80 / 100 and 80 / 100^2; the perplexity at the end counts, not the best.
+    assert reward_of(InversePerplexity(), _measured(90.0, 100.0)) == pytest.approx(0.8)
+    assert reward_of(InverseSquaredPerplexity(), _measured(90.0, 100.0)) == pytest.approx(0.008)
+    assert reward_of(InverseSquaredPerplexity(scale=50.0), _measured(10.0)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("reward", [InversePerplexity(), InverseSquaredPerplexity()])
+def test_what_is_no_perplexity_has_no_such_reward(reward: InversePerplexity | InverseSquaredPerplexity) -> None:
+    assert reward_of(reward, _measured(1.0)) == 80.0
+    with pytest.raises(NotFiniteError, match=r"the measurement's value is 0\.9, and no perplexity is less than 1"):
+        reward_of(reward, _measured(0.9))

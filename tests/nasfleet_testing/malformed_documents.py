@@ -11,6 +11,7 @@ _VALUE = (
     "give text of at most 63 characters, letters, digits, hyphens, underscores and points, with a letter or digit at both ends"
 )
 _LONG_DOMAIN = ".".join(["d" * 63] * 4)
+_NODE = "{combination: add, activation: tanh}"
 
 # What is replaced by what in PAPER, and the message: path and value before the colon, the fix after it.
 MALFORMED = {
@@ -30,8 +31,8 @@ MALFORMED = {
     "strategy-as-text": (_STRATEGY, "random", 'spec.strategy is "random": write strategy: {random: {}}'),
     "strategy-as-list": (_STRATEGY, "[random]", 'spec.strategy is ["random"]: give a map with one of reinforce, random, exhaustive, evolution, grid, bayesian'),
     "empty-block": (_STRATEGY, "random:", "spec.strategy.random is empty: give a map of fields, random: {} for the defaults"),
-    "growth-without-space": (f"    {_SPACE}\n", "", 'spec.searchSpace is {"growth": {"layers": 2, "everyTrials": 1600, "maxLayers": 2..., which chooses nothing: give one of convChain, choices, plugin'),
-    "missing-section": (f"  task:\n    {_TASK}\n", "", "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin"),
+    "growth-without-space": (f"    {_SPACE}\n", "", 'spec.searchSpace is {"growth": {"layers": 2, "everyTrials": 1600, "maxLayers": 2..., which chooses nothing: give one of convChain, choices, plugin, recurrentCell'),
+    "missing-section": (f"  task:\n    {_TASK}\n", "", "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin, languageModeling"),
     "missing-trials": ("trials: 12800, ", "", "spec.budget.trials is missing: give a whole number from 1 to 1,000,000,000, in trials"),
     "missing-name": ("{name: cifar10-conv}", "{}", "metadata.name is missing: give text of 1 to 63 characters, lower-case letters, digits and hyphens, with a letter or digit at both ends"),
     "name-no-label": ("cifar10-conv", "Cifar_10", 'metadata.name is "Cifar_10": give text of 1 to 63 characters, lower-case letters, digits and hyphens, with a letter or digit at both ends'),
@@ -65,7 +66,7 @@ MALFORMED = {
     "map-for-scalar": ("seed: 1", "seed: {a: 1}", 'spec.seed is {"a": 1}: give a whole number from 0 to 9,223,372,036,854,775,807'),
     "plugin-without-object": (_TASK, "plugin: {object: mine.task}", 'spec.task.plugin.object is "mine.task": give text of at most 255 characters, package.module:object'),
     "growth-too-short": ("maxLayers: 20", "maxLayers: 4", "spec.searchSpace.growth.maxLayers is 4, less than convChain.layers, which is 6: give at least 6, or fewer layers"),
-    "growth-of-choices": (_SPACE, "choices: {decisions: [{name: a, options: [x]}]}", "spec.searchSpace.growth is given with a space that has no layers: remove it, or search a convChain"),
+    "growth-of-choices": (_SPACE, "choices: {decisions: [{name: a, options: [x]}]}", "spec.searchSpace.growth is given with a space that has no layers: remove it, or search a convChain or a recurrentCell"),
     "decision-twice": (f"{_SPACE}\n{_GROWTH}", "choices: {decisions: [{name: a, options: [x]}, {name: a, options: [z]}]}\n", 'spec.searchSpace.choices.decisions[1].name is "a" a second time: give each decision a name of its own'),
     "control-character-in-an-option": (f"{_SPACE}\n{_GROWTH}", r'choices: {decisions: [{name: a, options: [x, "y\u0007"]}]}' + "\n", r'spec.searchSpace.choices.decisions[0].options[1] is "y\u0007": give a list of 1 to 256 texts, numbers or truth values, without control characters and others that cannot be printed, as U+0007'),
     "reward-of-more-epochs": ("epochs: 50", "epochs: 3", "spec.reward.bestOfLastEpochsCubed.epochs is 5, but the task has 3: give at most 3, or more task epochs"),
@@ -119,4 +120,13 @@ MALFORMED = {
     "unknown-sampler": (_STRATEGY, "bayesian: {sampler: tpe}", 'spec.strategy.bayesian.sampler is "tpe": give one of Tpe, GaussianProcess'),
     "levels-twice": (_STRATEGY, "grid: {levels: [{decision: filterHeight, options: [3]}, {decision: filterHeight, options: [5]}]}", 'spec.strategy.grid.levels[1].decision is "filterHeight" a second time: put its options into one entry'),
     "levels-without-options": (_STRATEGY, "grid: {levels: [{decision: filterHeight, options: []}]}", "spec.strategy.grid.levels[0].options is []: give a list of 1 to 256 texts, numbers or truth values"),
+    "cell-index-out-of-range": (f"{_SPACE}\n{_GROWTH}", f"recurrentCell: {{base: 2, cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 3, stateInto: 0}}}}\n", "spec.searchSpace.recurrentCell.cell.stateFrom is 3, but there are 3 nodes, counted from 0: give 2 at most"),
+    "cell-of-another-base": (f"{_SPACE}\n{_GROWTH}", f"recurrentCell: {{cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 1, stateInto: 0}}}}\n", "spec.searchSpace.recurrentCell.cell.nodes has 3 nodes, and a base of 8 makes 15: give as many, or the base that fits"),
+    "cell-with-an-operation-left-out": (f"{_SPACE}\n{_GROWTH}", f"recurrentCell: {{base: 2, activations: [relu], cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 1, stateInto: 0}}}}\n", 'spec.searchSpace.recurrentCell.activations is ["relu"], and the cell uses tanh too: add what is missing'),
+    "growth-of-one-cell": (_SPACE, f"recurrentCell: {{base: 2, cell: {{nodes: [{_NODE}, {_NODE}, {_NODE}], inject: {_NODE}, stateFrom: 1, stateInto: 0}}}}", "spec.searchSpace.growth is given with one cell only, which cannot grow: remove one of them"),
+    "growth-to-a-smaller-base": (_SPACE, "recurrentCell: {base: 21}", "spec.searchSpace.growth.maxLayers is 20, less than recurrentCell.base, which is 21: give at least 21, or a smaller base"),
+    "unknown-combination": (f"{_SPACE}\n{_GROWTH}", "recurrentCell: {combinations: [mean]}\n", 'spec.searchSpace.recurrentCell.combinations[0] is "mean": give a list of 1 to 3 of add, elemMult, max'),
+    "file-of-a-corpus-without-files": (f"{_TASK}\n  reward:\n    {_REWARD}", "languageModeling: {trainingFile: a.txt}\n  reward: {inversePerplexity: {}}", 'spec.task.languageModeling.trainingFile is "a.txt", but corpus is pythonTopics: remove it, or give corpus files'),
+    "files-without-a-file": (f"{_TASK}\n  reward:\n    {_REWARD}", "languageModeling: {corpus: files, trainingFile: a.txt}\n  reward: {inversePerplexity: {}}", "spec.task.languageModeling.validationFile is missing, and corpus is files: name a file below the trainer's data directory"),
+    "reward-that-grows-with-the-perplexity": (_TASK, "languageModeling: {}", "spec.reward grows with the perplexity that languageModeling measures, of which less is better: give inverseSquaredPerplexity, inversePerplexity or negativeError"),
 }  # fmt: skip

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from nasfleet.catalogue import (
     Budget,
+    CellActivation,
+    CellCombination,
+    CellNode,
+    CellTree,
     ConvChain,
+    GivenCell,
     InvalidParametersError,
     Random,
     SearchDocument,
@@ -46,6 +51,8 @@ def smallest_spec(**changes: Any) -> SearchSpec:
 @st.composite
 def blocks(draw: st.DrawFn, block: type[Any]) -> Any:
     """Return a valid block of a class; what does not go together is taken back to its default."""
+    if block is CellTree and draw(st.booleans()):
+        return draw(_trees_of_one_cell())
     values: dict[str, Any] = {}
     for field in fields_of(block):
         if field.required or draw(st.booleans()):
@@ -56,6 +63,17 @@ def blocks(draw: st.DrawFn, block: type[Any]) -> Any:
         except InvalidParametersError as error:
             _take_back(values, error)
     return reject()
+
+
+@st.composite
+def _trees_of_one_cell(draw: st.DrawFn) -> CellTree:
+    """Return a space whose only cell is given: numbers drawn by themselves would hardly ever make one."""
+    nodes = tuple(draw(blocks(CellNode)) for _ in range(2 * draw(st.integers(2, 3)) - 1))
+    numbers = st.integers(0, len(nodes) - 1)
+    cell = GivenCell(nodes=nodes, inject=draw(blocks(CellNode)), state_from=draw(numbers), state_into=draw(numbers))
+    return CellTree(
+        base=(len(nodes) + 1) // 2, combinations=tuple(CellCombination), activations=tuple(CellActivation), cell=cell
+    )
 
 
 def _take_back(values: dict[str, Any], error: InvalidParametersError) -> None:
@@ -72,6 +90,8 @@ def _values(field: Field) -> st.SearchStrategy[Any]:
     about = field.about
     if field.kind is Kind.DECISION:
         return decision_lists()
+    if GivenCell in field.classes:
+        return st.none()
     one = _one(field)
     if field.repeated:
         ascending = sorted if field.name == "learning_rate_decay_at" else list

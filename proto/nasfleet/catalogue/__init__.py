@@ -1,13 +1,21 @@
 """Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
+from nasfleet.catalogue.cell_tree import CellActivation, CellCombination, CellNode, CellTree, GivenCell
 from nasfleet.catalogue.conv_chain import AnchorOrder, ChildOptimizer, ConvActivation, ConvChain, LayerType, PoolOperation
+from nasfleet.catalogue.language_modeling import Corpus, LanguageModeling, TextUnit
 from nasfleet.catalogue.pool import (
     Autoscaling,
     TrainerPoolDocument,
     TrainerPoolSpec,
 )
 from nasfleet.catalogue.problems import InvalidParametersError, Problem
-from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.catalogue.rewards import (
+    Accuracy,
+    BestOfLastEpochsCubed,
+    InversePerplexity,
+    InverseSquaredPerplexity,
+    NegativeError,
+)
 from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
 from nasfleet.catalogue.spaces import (
     ChoiceDecision,
@@ -38,20 +46,29 @@ __all__ = [
     "Bayesian",
     "BestOfLastEpochsCubed",
     "Budget",
+    "CellActivation",
+    "CellCombination",
+    "CellNode",
+    "CellTree",
     "ChildOptimizer",
     "ChoiceDecision",
     "Choices",
     "ConvActivation",
     "ConvChain",
+    "Corpus",
     "Dataset",
     "Evolution",
     "Exhaustive",
     "FailureRates",
+    "GivenCell",
     "Grid",
     "GridLevels",
     "Growth",
     "ImageClassification",
     "InvalidParametersError",
+    "InversePerplexity",
+    "InverseSquaredPerplexity",
+    "LanguageModeling",
     "LayerType",
     "NegativeError",
     "PluginSpace",
@@ -70,6 +87,7 @@ __all__ = [
     "Synthetic",
     "Tabular",
     "TaintEffect",
+    "TextUnit",
     "Toleration",
     "TolerationOperator",
     "TrainerPoolDocument",

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN, LABELS_HINT
+from nasfleet.catalogue.language_modeling import LanguageModeling
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem
-from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
+from nasfleet.catalogue.rewards import (
+    Accuracy,
+    BestOfLastEpochsCubed,
+    InversePerplexity,
+    InverseSquaredPerplexity,
+    NegativeError,
+)
 from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Bayesian, Evolution, Exhaustive, Grid, Random, Reinforce
@@ -107,8 +114,12 @@ class SearchSpec(Block):
 
     search_space: SearchSpaceSection = parameter("What is searched.")
     strategy: Reinforce | Random | Exhaustive | Evolution | Grid | Bayesian = parameter("How architectures are proposed.")
-    task: ImageClassification | Tabular | Synthetic | PluginTask = parameter("How networks are trained and measured.")
-    reward: Accuracy | BestOfLastEpochsCubed | NegativeError = parameter("What a measurement is worth.", default=Accuracy())
+    task: ImageClassification | Tabular | Synthetic | PluginTask | LanguageModeling = parameter(
+        "How networks are trained and measured."
+    )
+    reward: Accuracy | BestOfLastEpochsCubed | NegativeError | InverseSquaredPerplexity | InversePerplexity = parameter(
+        "What a measurement is worth.", default=Accuracy()
+    )
     budget: Budget = parameter("When the search ends.", changeable=True)
     parallelism: int = parameter(
         "Trials that are leased at once, at most.",
@@ -160,6 +171,12 @@ class SearchSpec(Block):
             message="names an object store, and those are not served yet: give a directory, as a path or file:///path",
             path="artifacts",
         ),
+        Rule(
+            holds="!has(self.task.languageModeling) || !(has(self.reward.accuracy) || has(self.reward.bestOfLastEpochsCubed))",
+            message="grows with the perplexity that languageModeling measures, of which less is better: "
+            "give inverseSquaredPerplexity, inversePerplexity or negativeError",
+            path="reward",
+        ),
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -184,6 +201,9 @@ class SearchSpec(Block):
         if separator and scheme != "file":
             fault = f'is "{self.artifacts}", and object stores are not served yet'
             yield Problem(("artifacts",), fault, "give a directory, as a path or file:///path")
+        if isinstance(self.task, LanguageModeling) and isinstance(self.reward, Accuracy | BestOfLastEpochsCubed):
+            fault = "grows with the perplexity that languageModeling measures, of which less is better"
+            yield Problem(("reward",), fault, "give inverseSquaredPerplexity, inversePerplexity or negativeError")
 
 
 class ApiVersion(Named):

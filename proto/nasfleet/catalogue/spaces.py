@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.cell_tree import CellTree
 from nasfleet.catalogue.conv_chain import SPACE_SOURCE, ConvChain
 from nasfleet.catalogue.parameter import parameter
 from nasfleet.catalogue.problems import Problem, shown
@@ -85,7 +86,7 @@ class PluginSpace(Block):
 
 @block
 class Growth(Block):
-    """Networks grow deeper as the search goes on."""
+    """Networks grow deeper as the search goes on; recurrent cells get more leaves, which count as layers here."""
 
     layers: int = parameter(
         "Layers that are added each time.",
@@ -117,13 +118,13 @@ class Growth(Block):
 class SearchSpaceSection(Block):
     """What is searched: one space, and how it grows."""
 
-    growth: Growth | None = parameter("How the space grows; with convChain only.", default=None)
-    space: ConvChain | Choices | PluginSpace = parameter("The space.", inline=True)
+    growth: Growth | None = parameter("How the space grows; with convChain and recurrentCell only.", default=None)
+    space: ConvChain | Choices | PluginSpace | CellTree = parameter("The space.", inline=True)
 
     RULES = (
         Rule(
-            holds="!has(self.growth) || has(self.convChain)",
-            message="is given with a space that has no layers: remove it, or search a convChain",
+            holds="!has(self.growth) || has(self.convChain) || has(self.recurrentCell)",
+            message="is given with a space that has no layers: remove it, or search a convChain or a recurrentCell",
             path="growth",
         ),
         Rule(
@@ -156,6 +157,16 @@ class SearchSpaceSection(Block):
             message="is not below the number of layers, blocks counted in full: give less, or more layers",
             path="convChain.poolAfter",
         ),
+        Rule(
+            holds="!has(self.growth) || !has(self.recurrentCell) || self.growth.maxLayers >= self.recurrentCell.base",
+            message="is less than recurrentCell.base: give at least as many, or a smaller base",
+            path="growth.maxLayers",
+        ),
+        Rule(
+            holds="!has(self.growth) || !has(self.recurrentCell) || !has(self.recurrentCell.cell)",
+            message="is given with one cell only, which cannot grow: remove one of them",
+            path="growth",
+        ),
     )
 
     @property
@@ -166,9 +177,16 @@ class SearchSpaceSection(Block):
     def conflicts(self) -> Iterator[Problem]:
         """Yield a growth that the space cannot have, and networks that no trainer could hold."""
         chain, growth = self.space, self.growth
+        if isinstance(chain, CellTree):
+            yield from _cell_growth_conflicts(chain, growth)
+            return
         if not isinstance(chain, ConvChain):
             if growth is not None:
-                yield Problem(("growth",), "is given with a space that has no layers", "remove it, or search a convChain")
+                yield Problem(
+                    ("growth",),
+                    "is given with a space that has no layers",
+                    "remove it, or search a convChain or a recurrentCell",
+                )
             return
         deepest = chain.layers if growth is None else growth.max_layers
         in_full = deepest * chain.block_layers
@@ -184,6 +202,16 @@ class SearchSpaceSection(Block):
         if beyond := [count for count in chain.pool_after if count >= in_full]:
             fault = f"has {beyond[0]}, and the networks have {in_full} layers at most, blocks counted in full"
             yield Problem(("convChain", "poolAfter"), fault, f"give less than {in_full}, or more layers")
+
+
+def _cell_growth_conflicts(tree: CellTree, growth: Growth | None) -> Iterator[Problem]:
+    if growth is None:
+        return
+    if growth.max_layers < tree.base:
+        fault = f"is {growth.max_layers}, less than recurrentCell.base, which is {tree.base}"
+        yield Problem(("growth", "maxLayers"), fault, f"give at least {tree.base}, or a smaller base")
+    if tree.cell is not None:
+        yield Problem(("growth",), "is given with one cell only, which cannot grow", "remove one of them")
 
 
 def _largest_network(chain: ConvChain, layers: int) -> ConvNet:

@@ -7,6 +7,7 @@ from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_layers import Layer
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.layer_values import values_of
+from nasfleet.spaces.recurrent_cell import Operation, RecurrentCell
 from nasfleet.spaces.space import Description
 
 
@@ -18,9 +19,25 @@ def json_document(description: Description) -> str:
             document = _network(description)
         case Assignment():
             document = {"kind": "Assignment", "values": dict(description)}
+        case RecurrentCell():
+            document = {"kind": "RecurrentCell", "base": description.base, "cell": _cell(description)}
         case _:
             assert_never(description)
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _cell(cell: RecurrentCell) -> dict[str, Any]:
+    """Return a cell as `recurrentCell.cell` takes it in a search document."""
+    return {
+        "nodes": [_operation(node) for node in cell.nodes],
+        "inject": _operation(cell.inject),
+        "stateFrom": cell.state_from,
+        "stateInto": cell.state_into,
+    }
+
+
+def _operation(operation: Operation) -> dict[str, str]:
+    return {"combination": operation.combination, "activation": operation.activation}
 
 
 def _network(network: ConvNet) -> dict[str, Any]:

@@ -16,6 +16,7 @@ Between two layers an arrow halves what its line carries, by max pooling.
 from collections.abc import Sequence
 from typing import assert_never
 
+from nasfleet.export.cell_drawing import cell_drawing
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_layers import (
     ACTIVATIONS,
@@ -28,6 +29,7 @@ from nasfleet.spaces.conv_layers import (
     strides_of,
 )
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet.spaces.space import Description
 
 WIDTH = 80
@@ -41,6 +43,8 @@ def drawing(description: Description) -> str:
         case Assignment():
             longest = max(map(len, description), default=0)
             return "".join(f"{name:<{longest}}  {value}\n" for name, value in description.items())
+        case RecurrentCell():
+            return cell_drawing(description)
         case _:
             assert_never(description)
 

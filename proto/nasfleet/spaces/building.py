@@ -2,18 +2,21 @@
 
 from typing import assert_never
 
+from nasfleet.catalogue.cell_tree import CellTree
 from nasfleet.catalogue.conv_chain import ConvChain
 from nasfleet.catalogue.spaces import Choices, PluginSpace, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
+from nasfleet.spaces.cell_tree import CellTreeSpace
 from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.decision import Choice
+from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet.spaces.space import Description, SearchSpace
 
 
 def build_space(section: SearchSpaceSection, layers: int | None = None) -> SearchSpace:
-    """Return the space of this section, `layers` deep if it is one that grows.
+    """Return the space of this section, `layers` deep, or with so many leaves, if it is one that grows.
 
     Raises:
         InvalidInputError: if the section describes no valid space.
@@ -27,20 +30,27 @@ def build_space(section: SearchSpaceSection, layers: int | None = None) -> Searc
             if not plugin.decisions:
                 raise InvalidInputError(f"the decisions of {plugin.object} are not known here: wait until it has been lowered")
             return AssignmentSpace(plugin.decisions)
+        case CellTree() as tree:
+            return CellTreeSpace(tree, tree.base if layers is None else layers)
         case _:
             assert_never(section.space)
 
 
 def layers_at(section: SearchSpaceSection, trial_number: int) -> int | None:
-    """Return the depth of the space for this trial, counted from 0; None for a space that does not grow."""
+    """Return the layers or leaves of the space for this trial, counted from 0; None for a space that does not grow."""
     growth = section.growth
-    if growth is None or not isinstance(section.space, ConvChain):
+    if growth is None or not isinstance(section.space, ConvChain | CellTree):
         return None
-    return min(section.space.layers + growth.layers * (trial_number // growth.every_trials), growth.max_layers)
+    start = section.space.base if isinstance(section.space, CellTree) else section.space.layers
+    return min(start + growth.layers * (trial_number // growth.every_trials), growth.max_layers)
 
 
 def depth_of(section: SearchSpaceSection, description: Description) -> int | None:
-    """Return the depth of the space in which this architecture was chosen; None for a space without layers."""
-    if not isinstance(description, ConvNet) or not isinstance(section.space, ConvChain):
-        return None
-    return len(description.layers) // section.space.block_layers
+    """Return the layers or leaves of the space in which this architecture was chosen; None for a space without."""
+    match section.space, description:
+        case ConvChain() as chain, ConvNet():
+            return len(description.layers) // chain.block_layers
+        case CellTree(), RecurrentCell():
+            return description.base
+        case _:
+            return None

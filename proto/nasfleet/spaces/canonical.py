@@ -11,7 +11,7 @@ from nasfleet.spaces.conv_net import ConvNet
 
 def tokens_hash(tokens: Iterable[int]) -> str:
     """Return 16 hexadecimal digits for these tokens."""
-    return _digest(",".join(map(str, tokens)))
+    return digest(",".join(map(str, tokens)))
 
 
 def conv_net_hash(network: ConvNet) -> str:
@@ -30,7 +30,7 @@ def conv_net_hash(network: ConvNet) -> str:
     alike = [number for number, colour in enumerate(colours) if members[colour] > 1]
     apart = [[*colours[:number], len(colours), *colours[number + 1 :]] for number in alike]
     colourings = [_refined(network, start) for start in apart] or [colours]
-    return _digest(repr(sorted(_form(network, figures, colouring) for colouring in colourings)) + _beside_layers(network))
+    return digest(repr(sorted(_form(network, figures, colouring) for colouring in colourings)) + _beside_layers(network))
 
 
 def _beside_layers(network: ConvNet) -> str:
@@ -65,5 +65,6 @@ def _form(network: ConvNet, figures: Sequence[tuple[float, ...]], colours: Seque
     return sorted(zip(colours, figures, read, strict=True))
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return 16 hexadecimal digits for this text."""
     return blake2b(text.encode(), digest_size=8).hexdigest()

@@ -7,8 +7,9 @@ from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.decision import Choice, Decision, Value
+from nasfleet.spaces.recurrent_cell import RecurrentCell
 
-Description = ConvNet | Assignment
+Description = ConvNet | Assignment | RecurrentCell
 
 
 class InvalidTokensError(InvalidInputError):

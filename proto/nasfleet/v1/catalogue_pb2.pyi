@@ -171,6 +171,70 @@ CHILD_OPTIMIZER_RMS_PROP: ChildOptimizer.ValueType  # 4
 """RMSProp."""
 Global___ChildOptimizer: _TypeAlias = ChildOptimizer  # noqa: Y015
 
+class _CellCombination:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CellCombinationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CellCombination.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CELL_COMBINATION_UNSPECIFIED: _CellCombination.ValueType  # 0
+    """Means the default."""
+    CELL_COMBINATION_ADD: _CellCombination.ValueType  # 1
+    """Their sum."""
+    CELL_COMBINATION_ELEM_MULT: _CellCombination.ValueType  # 2
+    """Their product."""
+    CELL_COMBINATION_MAX: _CellCombination.ValueType  # 3
+    """The greater of each two elements; an addition of the paper's second experiment."""
+
+class CellCombination(_CellCombination, metaclass=_CellCombinationEnumTypeWrapper):
+    """How a node makes one vector of two, element by element."""
+
+CELL_COMBINATION_UNSPECIFIED: CellCombination.ValueType  # 0
+"""Means the default."""
+CELL_COMBINATION_ADD: CellCombination.ValueType  # 1
+"""Their sum."""
+CELL_COMBINATION_ELEM_MULT: CellCombination.ValueType  # 2
+"""Their product."""
+CELL_COMBINATION_MAX: CellCombination.ValueType  # 3
+"""The greater of each two elements; an addition of the paper's second experiment."""
+Global___CellCombination: _TypeAlias = CellCombination  # noqa: Y015
+
+class _CellActivation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CellActivationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CellActivation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CELL_ACTIVATION_UNSPECIFIED: _CellActivation.ValueType  # 0
+    """Means the default."""
+    CELL_ACTIVATION_IDENTITY: _CellActivation.ValueType  # 1
+    """Nothing."""
+    CELL_ACTIVATION_TANH: _CellActivation.ValueType  # 2
+    """The hyperbolic tangent."""
+    CELL_ACTIVATION_SIGMOID: _CellActivation.ValueType  # 3
+    """The logistic function."""
+    CELL_ACTIVATION_RELU: _CellActivation.ValueType  # 4
+    """What is positive, else 0."""
+    CELL_ACTIVATION_SIN: _CellActivation.ValueType  # 5
+    """The sine; an addition of the paper's second experiment."""
+
+class CellActivation(_CellActivation, metaclass=_CellActivationEnumTypeWrapper):
+    """What a node applies to what it combined."""
+
+CELL_ACTIVATION_UNSPECIFIED: CellActivation.ValueType  # 0
+"""Means the default."""
+CELL_ACTIVATION_IDENTITY: CellActivation.ValueType  # 1
+"""Nothing."""
+CELL_ACTIVATION_TANH: CellActivation.ValueType  # 2
+"""The hyperbolic tangent."""
+CELL_ACTIVATION_SIGMOID: CellActivation.ValueType  # 3
+"""The logistic function."""
+CELL_ACTIVATION_RELU: CellActivation.ValueType  # 4
+"""What is positive, else 0."""
+CELL_ACTIVATION_SIN: CellActivation.ValueType  # 5
+"""The sine; an addition of the paper's second experiment."""
+Global___CellActivation: _TypeAlias = CellActivation  # noqa: Y015
+
 class _Batching:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -275,6 +339,58 @@ PRECISION_BFLOAT16: Precision.ValueType  # 3
 """16-bit brain floating point, with 32-bit weights."""
 Global___Precision: _TypeAlias = Precision  # noqa: Y015
 
+class _Corpus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CorpusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Corpus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CORPUS_UNSPECIFIED: _Corpus.ValueType  # 0
+    """Means the default."""
+    CORPUS_PYTHON_TOPICS: _Corpus.ValueType  # 1
+    """What Python's help() says about the language: some 50,000 words, which come with Python and differ by its version."""
+    CORPUS_PENN_TREEBANK: _Corpus.ValueType  # 2
+    """ptb.train.txt and ptb.valid.txt, below the trainer's data directory."""
+    CORPUS_FILES: _Corpus.ValueType  # 3
+    """Any text files below the trainer's data directory."""
+
+class Corpus(_Corpus, metaclass=_CorpusEnumTypeWrapper):
+    """The text of a language task."""
+
+CORPUS_UNSPECIFIED: Corpus.ValueType  # 0
+"""Means the default."""
+CORPUS_PYTHON_TOPICS: Corpus.ValueType  # 1
+"""What Python's help() says about the language: some 50,000 words, which come with Python and differ by its version."""
+CORPUS_PENN_TREEBANK: Corpus.ValueType  # 2
+"""ptb.train.txt and ptb.valid.txt, below the trainer's data directory."""
+CORPUS_FILES: Corpus.ValueType  # 3
+"""Any text files below the trainer's data directory."""
+Global___Corpus: _TypeAlias = Corpus  # noqa: Y015
+
+class _TextUnit:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TextUnitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextUnit.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TEXT_UNIT_UNSPECIFIED: _TextUnit.ValueType  # 0
+    """Means the default."""
+    TEXT_UNIT_WORD: _TextUnit.ValueType  # 1
+    """Words, as blanks separate them, and the ends of lines."""
+    TEXT_UNIT_CHARACTER: _TextUnit.ValueType  # 2
+    """Characters, ends of lines among them."""
+
+class TextUnit(_TextUnit, metaclass=_TextUnitEnumTypeWrapper):
+    """What is foretold one after another."""
+
+TEXT_UNIT_UNSPECIFIED: TextUnit.ValueType  # 0
+"""Means the default."""
+TEXT_UNIT_WORD: TextUnit.ValueType  # 1
+"""Words, as blanks separate them, and the ends of lines."""
+TEXT_UNIT_CHARACTER: TextUnit.ValueType  # 2
+"""Characters, ends of lines among them."""
+Global___TextUnit: _TypeAlias = TextUnit  # noqa: Y015
+
 class _Weights:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -305,7 +421,7 @@ Global___Weights: _TypeAlias = Weights  # noqa: Y015
 
 @_typing.final
 class Growth(_message.Message):
-    """Networks grow deeper as the search goes on."""
+    """Networks grow deeper as the search goes on; recurrent cells get more leaves, which count as layers here."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -626,6 +742,134 @@ class PluginSpace(_message.Message):
 Global___PluginSpace: _TypeAlias = PluginSpace  # noqa: Y015
 
 @_typing.final
+class CellNode(_message.Message):
+    """What one node of a cell computes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMBINATION_FIELD_NUMBER: _builtins.int
+    ACTIVATION_FIELD_NUMBER: _builtins.int
+    combination: Global___CellCombination.ValueType
+    """How it combines its two inputs. Required."""
+    activation: Global___CellActivation.ValueType
+    """What it applies to that. Required."""
+    def __init__(
+        self,
+        *,
+        combination: Global___CellCombination.ValueType | None = ...,
+        activation: Global___CellActivation.ValueType | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_activation", b"_activation", "_combination", b"_combination", "activation", b"activation", "combination", b"combination"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_activation", b"_activation", "_combination", b"_combination", "activation", b"activation", "combination", b"combination"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__activation: _TypeAlias = _typing.Literal["activation"]  # noqa: Y015
+    _WhichOneofArgType__activation: _TypeAlias = _typing.Literal["_activation", b"_activation"]  # noqa: Y015
+    _WhichOneofReturnType__combination: _TypeAlias = _typing.Literal["combination"]  # noqa: Y015
+    _WhichOneofArgType__combination: _TypeAlias = _typing.Literal["_combination", b"_combination"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__activation) -> _WhichOneofReturnType__activation | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__combination) -> _WhichOneofReturnType__combination | None: ...
+
+Global___CellNode: _TypeAlias = CellNode  # noqa: Y015
+
+@_typing.final
+class GivenCell(_message.Message):
+    """One cell in full, as `nasfleet export` writes it: to train what one search found on other text or at another size."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODES_FIELD_NUMBER: _builtins.int
+    INJECT_FIELD_NUMBER: _builtins.int
+    STATE_FROM_FIELD_NUMBER: _builtins.int
+    STATE_INTO_FIELD_NUMBER: _builtins.int
+    state_from: _builtins.int
+    """The node whose combination, before its activation, is the new cell state; nodes count from 0. Unit: number of the
+    node. From 0 to 126. Required.
+    """
+    state_into: _builtins.int
+    """The node that receives the cell state of the step before. Unit: number of the node. From 0 to 126. Required."""
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CellNode]:
+        """All nodes, the leaves first: 2 * base - 1 of them. 3 to 127 entries. Required."""
+
+    @_builtins.property
+    def inject(self) -> Global___CellNode:
+        """How the cell state of the step before joins the node that receives it. Required."""
+
+    def __init__(
+        self,
+        *,
+        nodes: _abc.Iterable[Global___CellNode] | None = ...,
+        inject: Global___CellNode | None = ...,
+        state_from: _builtins.int | None = ...,
+        state_into: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_state_from", b"_state_from", "_state_into", b"_state_into", "inject", b"inject", "state_from", b"state_from", "state_into", b"state_into"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_state_from", b"_state_from", "_state_into", b"_state_into", "inject", b"inject", "nodes", b"nodes", "state_from", b"state_from", "state_into", b"state_into"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__state_from: _TypeAlias = _typing.Literal["state_from"]  # noqa: Y015
+    _WhichOneofArgType__state_from: _TypeAlias = _typing.Literal["_state_from", b"_state_from"]  # noqa: Y015
+    _WhichOneofReturnType__state_into: _TypeAlias = _typing.Literal["state_into"]  # noqa: Y015
+    _WhichOneofArgType__state_into: _TypeAlias = _typing.Literal["_state_into", b"_state_into"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__state_from) -> _WhichOneofReturnType__state_from | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__state_into) -> _WhichOneofReturnType__state_into | None: ...
+
+Global___GivenCell: _TypeAlias = GivenCell  # noqa: Y015
+
+@_typing.final
+class CellTree(_message.Message):
+    """Recurrent cells: trees that combine the input and the last output of the cell, with a cell state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASE_FIELD_NUMBER: _builtins.int
+    COMBINATIONS_FIELD_NUMBER: _builtins.int
+    ACTIVATIONS_FIELD_NUMBER: _builtins.int
+    CELL_FIELD_NUMBER: _builtins.int
+    base: _builtins.int
+    """Leaves of the tree, at the start if it grows; each has two weight matrices of its own. Unit: leaves. From 2 to 64.
+    Default 8. Source: Zoph & Le 2016, section 4.2.
+    """
+    @_builtins.property
+    def combinations(self) -> _containers.RepeatedScalarFieldContainer[Global___CellCombination.ValueType]:
+        """Combinations to choose from. 1 to 3 entries, each once. Default ["add", "elemMult"]. Source: Zoph & Le 2016, section
+        4.2.
+        """
+
+    @_builtins.property
+    def activations(self) -> _containers.RepeatedScalarFieldContainer[Global___CellActivation.ValueType]:
+        """Activations to choose from. 1 to 5 entries, each once. Default ["identity", "tanh", "sigmoid", "relu"]. Source: Zoph &
+        Le 2016, section 4.2.
+        """
+
+    @_builtins.property
+    def cell(self) -> Global___GivenCell:
+        """A cell that is found already, the only one of the space then; base says how many nodes it has."""
+
+    def __init__(
+        self,
+        *,
+        base: _builtins.int | None = ...,
+        combinations: _abc.Iterable[Global___CellCombination.ValueType] | None = ...,
+        activations: _abc.Iterable[Global___CellActivation.ValueType] | None = ...,
+        cell: Global___GivenCell | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "base", b"base", "cell", b"cell"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "activations", b"activations", "base", b"base", "cell", b"cell", "combinations", b"combinations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__base: _TypeAlias = _typing.Literal["base"]  # noqa: Y015
+    _WhichOneofArgType__base: _TypeAlias = _typing.Literal["_base", b"_base"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base) -> _WhichOneofReturnType__base | None: ...
+
+Global___CellTree: _TypeAlias = CellTree  # noqa: Y015
+
+@_typing.final
 class SearchSpaceSection(_message.Message):
     """What is searched: one space, and how it grows."""
 
@@ -635,9 +879,10 @@ class SearchSpaceSection(_message.Message):
     CONV_CHAIN_FIELD_NUMBER: _builtins.int
     CHOICES_FIELD_NUMBER: _builtins.int
     PLUGIN_FIELD_NUMBER: _builtins.int
+    RECURRENT_CELL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def growth(self) -> Global___Growth:
-        """How the space grows; with convChain only."""
+        """How the space grows; with convChain and recurrentCell only."""
 
     @_builtins.property
     def conv_chain(self) -> Global___ConvChain:
@@ -651,6 +896,10 @@ class SearchSpaceSection(_message.Message):
     def plugin(self) -> Global___PluginSpace:
         """A space of one's own in Python; the controller only ever sees its decisions."""
 
+    @_builtins.property
+    def recurrent_cell(self) -> Global___CellTree:
+        """Recurrent cells: trees that combine the input and the last output of the cell, with a cell state."""
+
     def __init__(
         self,
         *,
@@ -658,12 +907,13 @@ class SearchSpaceSection(_message.Message):
         conv_chain: Global___ConvChain | None = ...,
         choices: Global___Choices | None = ...,
         plugin: Global___PluginSpace | None = ...,
+        recurrent_cell: Global___CellTree | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "plugin", b"plugin", "space", b"space"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "plugin", b"plugin", "recurrent_cell", b"recurrent_cell", "space", b"space"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "plugin", b"plugin", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "plugin", b"plugin", "recurrent_cell", b"recurrent_cell", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_space: _TypeAlias = _typing.Literal["conv_chain", "choices", "plugin"]  # noqa: Y015
+    _WhichOneofReturnType_space: _TypeAlias = _typing.Literal["conv_chain", "choices", "plugin", "recurrent_cell"]  # noqa: Y015
     _WhichOneofArgType_space: _TypeAlias = _typing.Literal["space", b"space"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_space) -> _WhichOneofReturnType_space | None: ...
 
@@ -1491,6 +1741,239 @@ class PluginTask(_message.Message):
 Global___PluginTask: _TypeAlias = PluginTask  # noqa: Y015
 
 @_typing.final
+class LanguageModeling(_message.Message):
+    """Trains layers of a recurrent cell to foretell a text; the figure of merit is the validation perplexity, best small."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORPUS_FIELD_NUMBER: _builtins.int
+    TRAINING_FILE_FIELD_NUMBER: _builtins.int
+    VALIDATION_FILE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    VOCABULARY_SIZE_FIELD_NUMBER: _builtins.int
+    LAYERS_FIELD_NUMBER: _builtins.int
+    TARGET_PARAMETERS_FIELD_NUMBER: _builtins.int
+    HIDDEN_UNITS_FIELD_NUMBER: _builtins.int
+    TIED_EMBEDDINGS_FIELD_NUMBER: _builtins.int
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_DECAY_FACTOR_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_DECAY_AFTER_FIELD_NUMBER: _builtins.int
+    GRADIENT_CLIP_FIELD_NUMBER: _builtins.int
+    INITIAL_RANGE_FIELD_NUMBER: _builtins.int
+    EMBEDDING_DROPOUT_FIELD_NUMBER: _builtins.int
+    DROPOUT_FIELD_NUMBER: _builtins.int
+    RECURRENT_DROPOUT_FIELD_NUMBER: _builtins.int
+    TRAINING_TOKENS_FIELD_NUMBER: _builtins.int
+    VALIDATION_TOKENS_FIELD_NUMBER: _builtins.int
+    CAPTURED_STEPS_FIELD_NUMBER: _builtins.int
+    corpus: Global___Corpus.ValueType
+    """The text. Default pythonTopics."""
+    training_file: _builtins.str
+    """File below the trainer's data directory to train on, with corpus files only. 1 to 1,024 characters."""
+    validation_file: _builtins.str
+    """File below the trainer's data directory to measure on, with corpus files only. 1 to 1,024 characters."""
+    unit: Global___TextUnit.ValueType
+    """What is foretold one after another. Default Word."""
+    vocabulary_size: _builtins.int
+    """Words or characters that are told apart, the most frequent of the training text; all others are one. Unit: words or
+    characters. From 2 to 10,000,000. Default 10000. Source: that of the Penn Treebank as Mikolov prepared it.
+    """
+    layers: _builtins.int
+    """Layers of the cell, one above another. Unit: layers. From 1 to 16. Default 2. Source: Zoph & Le 2016, section 4.2."""
+    target_parameters: _builtins.int
+    """Parameters of the whole network; the layers are as wide as this allows. Unit: parameters. From 1 to 2,147,483,648.
+    Default 20000000. Source: Zoph & Le 2016, section 4.2: about those of the medium networks; 20 million by table 2.
+    """
+    hidden_units: _builtins.int
+    """Width of the layers, in place of the one that targetParameters allows. Unit: units. From 1 to 65,536."""
+    tied_embeddings: _builtins.bool
+    """Whether the classifier uses the matrix of the embedding, without one of its own. Default false. Source: Zoph & Le
+    2016, table 2, which has both.
+    """
+    epochs: _builtins.int
+    """Passes over the training text. Unit: epochs. From 1 to 100,000. Default 35. Source: Zoph & Le 2016, section 4.2."""
+    batch_size: _builtins.int
+    """Places of the text that are read at once. Unit: places. From 1 to 65,536. Default 20. Source: Zaremba et al. 2014, the
+    medium network; Zoph & Le 2016 give none.
+    """
+    steps: _builtins.int
+    """Words or characters through which errors go back. Unit: steps. From 1 to 10,000. Default 35. Source: Zaremba et al.
+    2014, the medium network; Zoph & Le 2016 give none.
+    """
+    learning_rate: _builtins.float
+    """Step size at the start, for the loss summed over the steps and averaged over the places. Greater than 0 and at most
+    1,000. Default 1. Source: Zaremba et al. 2014, the medium network; Zoph & Le 2016 give none.
+    """
+    learning_rate_decay_factor: _builtins.float
+    """What the step size is multiplied by after each epoch, once it decays; 1 keeps it. Greater than 0 and at most 1.
+    Default 0.8333. Source: Zaremba et al. 2014, the medium network; Zoph & Le 2016 give none: 1 / 1.2.
+    """
+    learning_rate_decay_after: _builtins.int
+    """Epochs with the step size of the start. Unit: epochs. From 0 to 100,000. Default 6. Source: Zaremba et al. 2014, the
+    medium network; Zoph & Le 2016 give none.
+    """
+    gradient_clip: _builtins.float
+    """Greatest norm of a gradient; a larger one is made this long. Greater than 0 and at most 1,000,000. Default 5. Source:
+    Zaremba et al. 2014, the medium network; Zoph & Le 2016 give none.
+    """
+    initial_range: _builtins.float
+    """Every weight starts uniform between minus this and this. Greater than 0 and at most 10. Default 0.05. Source: Zaremba
+    et al. 2014, the medium network; Zoph & Le 2016 give none.
+    """
+    embedding_dropout: _builtins.float
+    """Share of the words of the vocabulary that are left out of a step, wherever they stand. Unit: share of the words. At
+    least 0 and less than 1. Default 0.1. Source: our choice: Zoph & Le 2016 name the technique (Gal 2016) and give no
+    rate.
+    """
+    dropout: _builtins.float
+    """Share of the figures left out between the layers, before the first and after the last; the same at all steps. Unit:
+    share of the figures. At least 0 and less than 1. Default 0.5. Source: Zaremba et al. 2014, the medium network; Zoph &
+    Le 2016 give none.
+    """
+    recurrent_dropout: _builtins.float
+    """Share of the last output's figures that are left out; the same at all steps. Unit: share of the figures. At least 0
+    and less than 1. Default 0.2. Source: our choice: Zoph & Le 2016 name the technique (Gal 2016) and give no rate.
+    """
+    training_tokens: _builtins.int
+    """Train on so many words or characters only, the first. Without it on all. Unit: words or characters. From 2 to
+    1,000,000,000.
+    """
+    validation_tokens: _builtins.int
+    """Measure on so many words or characters only, the first. Without it on all. Unit: words or characters. From 2 to
+    1,000,000,000.
+    """
+    captured_steps: _builtins.bool
+    """Whether a GPU records a training step once and repeats it as one; elsewhere it changes nothing. Default false."""
+    def __init__(
+        self,
+        *,
+        corpus: Global___Corpus.ValueType | None = ...,
+        training_file: _builtins.str | None = ...,
+        validation_file: _builtins.str | None = ...,
+        unit: Global___TextUnit.ValueType | None = ...,
+        vocabulary_size: _builtins.int | None = ...,
+        layers: _builtins.int | None = ...,
+        target_parameters: _builtins.int | None = ...,
+        hidden_units: _builtins.int | None = ...,
+        tied_embeddings: _builtins.bool | None = ...,
+        epochs: _builtins.int | None = ...,
+        batch_size: _builtins.int | None = ...,
+        steps: _builtins.int | None = ...,
+        learning_rate: _builtins.float | None = ...,
+        learning_rate_decay_factor: _builtins.float | None = ...,
+        learning_rate_decay_after: _builtins.int | None = ...,
+        gradient_clip: _builtins.float | None = ...,
+        initial_range: _builtins.float | None = ...,
+        embedding_dropout: _builtins.float | None = ...,
+        dropout: _builtins.float | None = ...,
+        recurrent_dropout: _builtins.float | None = ...,
+        training_tokens: _builtins.int | None = ...,
+        validation_tokens: _builtins.int | None = ...,
+        captured_steps: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_captured_steps", b"_captured_steps", "_corpus", b"_corpus", "_dropout", b"_dropout", "_embedding_dropout", b"_embedding_dropout", "_epochs", b"_epochs", "_gradient_clip", b"_gradient_clip", "_hidden_units", b"_hidden_units", "_initial_range", b"_initial_range", "_layers", b"_layers", "_learning_rate", b"_learning_rate", "_learning_rate_decay_after", b"_learning_rate_decay_after", "_learning_rate_decay_factor", b"_learning_rate_decay_factor", "_recurrent_dropout", b"_recurrent_dropout", "_steps", b"_steps", "_target_parameters", b"_target_parameters", "_tied_embeddings", b"_tied_embeddings", "_training_file", b"_training_file", "_training_tokens", b"_training_tokens", "_unit", b"_unit", "_validation_file", b"_validation_file", "_validation_tokens", b"_validation_tokens", "_vocabulary_size", b"_vocabulary_size", "batch_size", b"batch_size", "captured_steps", b"captured_steps", "corpus", b"corpus", "dropout", b"dropout", "embedding_dropout", b"embedding_dropout", "epochs", b"epochs", "gradient_clip", b"gradient_clip", "hidden_units", b"hidden_units", "initial_range", b"initial_range", "layers", b"layers", "learning_rate", b"learning_rate", "learning_rate_decay_after", b"learning_rate_decay_after", "learning_rate_decay_factor", b"learning_rate_decay_factor", "recurrent_dropout", b"recurrent_dropout", "steps", b"steps", "target_parameters", b"target_parameters", "tied_embeddings", b"tied_embeddings", "training_file", b"training_file", "training_tokens", b"training_tokens", "unit", b"unit", "validation_file", b"validation_file", "validation_tokens", b"validation_tokens", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_captured_steps", b"_captured_steps", "_corpus", b"_corpus", "_dropout", b"_dropout", "_embedding_dropout", b"_embedding_dropout", "_epochs", b"_epochs", "_gradient_clip", b"_gradient_clip", "_hidden_units", b"_hidden_units", "_initial_range", b"_initial_range", "_layers", b"_layers", "_learning_rate", b"_learning_rate", "_learning_rate_decay_after", b"_learning_rate_decay_after", "_learning_rate_decay_factor", b"_learning_rate_decay_factor", "_recurrent_dropout", b"_recurrent_dropout", "_steps", b"_steps", "_target_parameters", b"_target_parameters", "_tied_embeddings", b"_tied_embeddings", "_training_file", b"_training_file", "_training_tokens", b"_training_tokens", "_unit", b"_unit", "_validation_file", b"_validation_file", "_validation_tokens", b"_validation_tokens", "_vocabulary_size", b"_vocabulary_size", "batch_size", b"batch_size", "captured_steps", b"captured_steps", "corpus", b"corpus", "dropout", b"dropout", "embedding_dropout", b"embedding_dropout", "epochs", b"epochs", "gradient_clip", b"gradient_clip", "hidden_units", b"hidden_units", "initial_range", b"initial_range", "layers", b"layers", "learning_rate", b"learning_rate", "learning_rate_decay_after", b"learning_rate_decay_after", "learning_rate_decay_factor", b"learning_rate_decay_factor", "recurrent_dropout", b"recurrent_dropout", "steps", b"steps", "target_parameters", b"target_parameters", "tied_embeddings", b"tied_embeddings", "training_file", b"training_file", "training_tokens", b"training_tokens", "unit", b"unit", "validation_file", b"validation_file", "validation_tokens", b"validation_tokens", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
+    _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015
+    _WhichOneofReturnType__captured_steps: _TypeAlias = _typing.Literal["captured_steps"]  # noqa: Y015
+    _WhichOneofArgType__captured_steps: _TypeAlias = _typing.Literal["_captured_steps", b"_captured_steps"]  # noqa: Y015
+    _WhichOneofReturnType__corpus: _TypeAlias = _typing.Literal["corpus"]  # noqa: Y015
+    _WhichOneofArgType__corpus: _TypeAlias = _typing.Literal["_corpus", b"_corpus"]  # noqa: Y015
+    _WhichOneofReturnType__dropout: _TypeAlias = _typing.Literal["dropout"]  # noqa: Y015
+    _WhichOneofArgType__dropout: _TypeAlias = _typing.Literal["_dropout", b"_dropout"]  # noqa: Y015
+    _WhichOneofReturnType__embedding_dropout: _TypeAlias = _typing.Literal["embedding_dropout"]  # noqa: Y015
+    _WhichOneofArgType__embedding_dropout: _TypeAlias = _typing.Literal["_embedding_dropout", b"_embedding_dropout"]  # noqa: Y015
+    _WhichOneofReturnType__epochs: _TypeAlias = _typing.Literal["epochs"]  # noqa: Y015
+    _WhichOneofArgType__epochs: _TypeAlias = _typing.Literal["_epochs", b"_epochs"]  # noqa: Y015
+    _WhichOneofReturnType__gradient_clip: _TypeAlias = _typing.Literal["gradient_clip"]  # noqa: Y015
+    _WhichOneofArgType__gradient_clip: _TypeAlias = _typing.Literal["_gradient_clip", b"_gradient_clip"]  # noqa: Y015
+    _WhichOneofReturnType__hidden_units: _TypeAlias = _typing.Literal["hidden_units"]  # noqa: Y015
+    _WhichOneofArgType__hidden_units: _TypeAlias = _typing.Literal["_hidden_units", b"_hidden_units"]  # noqa: Y015
+    _WhichOneofReturnType__initial_range: _TypeAlias = _typing.Literal["initial_range"]  # noqa: Y015
+    _WhichOneofArgType__initial_range: _TypeAlias = _typing.Literal["_initial_range", b"_initial_range"]  # noqa: Y015
+    _WhichOneofReturnType__layers: _TypeAlias = _typing.Literal["layers"]  # noqa: Y015
+    _WhichOneofArgType__layers: _TypeAlias = _typing.Literal["_layers", b"_layers"]  # noqa: Y015
+    _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
+    _WhichOneofArgType__learning_rate: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate"]  # noqa: Y015
+    _WhichOneofReturnType__learning_rate_decay_after: _TypeAlias = _typing.Literal["learning_rate_decay_after"]  # noqa: Y015
+    _WhichOneofArgType__learning_rate_decay_after: _TypeAlias = _typing.Literal["_learning_rate_decay_after", b"_learning_rate_decay_after"]  # noqa: Y015
+    _WhichOneofReturnType__learning_rate_decay_factor: _TypeAlias = _typing.Literal["learning_rate_decay_factor"]  # noqa: Y015
+    _WhichOneofArgType__learning_rate_decay_factor: _TypeAlias = _typing.Literal["_learning_rate_decay_factor", b"_learning_rate_decay_factor"]  # noqa: Y015
+    _WhichOneofReturnType__recurrent_dropout: _TypeAlias = _typing.Literal["recurrent_dropout"]  # noqa: Y015
+    _WhichOneofArgType__recurrent_dropout: _TypeAlias = _typing.Literal["_recurrent_dropout", b"_recurrent_dropout"]  # noqa: Y015
+    _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
+    _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
+    _WhichOneofReturnType__target_parameters: _TypeAlias = _typing.Literal["target_parameters"]  # noqa: Y015
+    _WhichOneofArgType__target_parameters: _TypeAlias = _typing.Literal["_target_parameters", b"_target_parameters"]  # noqa: Y015
+    _WhichOneofReturnType__tied_embeddings: _TypeAlias = _typing.Literal["tied_embeddings"]  # noqa: Y015
+    _WhichOneofArgType__tied_embeddings: _TypeAlias = _typing.Literal["_tied_embeddings", b"_tied_embeddings"]  # noqa: Y015
+    _WhichOneofReturnType__training_file: _TypeAlias = _typing.Literal["training_file"]  # noqa: Y015
+    _WhichOneofArgType__training_file: _TypeAlias = _typing.Literal["_training_file", b"_training_file"]  # noqa: Y015
+    _WhichOneofReturnType__training_tokens: _TypeAlias = _typing.Literal["training_tokens"]  # noqa: Y015
+    _WhichOneofArgType__training_tokens: _TypeAlias = _typing.Literal["_training_tokens", b"_training_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__unit: _TypeAlias = _typing.Literal["unit"]  # noqa: Y015
+    _WhichOneofArgType__unit: _TypeAlias = _typing.Literal["_unit", b"_unit"]  # noqa: Y015
+    _WhichOneofReturnType__validation_file: _TypeAlias = _typing.Literal["validation_file"]  # noqa: Y015
+    _WhichOneofArgType__validation_file: _TypeAlias = _typing.Literal["_validation_file", b"_validation_file"]  # noqa: Y015
+    _WhichOneofReturnType__validation_tokens: _TypeAlias = _typing.Literal["validation_tokens"]  # noqa: Y015
+    _WhichOneofArgType__validation_tokens: _TypeAlias = _typing.Literal["_validation_tokens", b"_validation_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__vocabulary_size: _TypeAlias = _typing.Literal["vocabulary_size"]  # noqa: Y015
+    _WhichOneofArgType__vocabulary_size: _TypeAlias = _typing.Literal["_vocabulary_size", b"_vocabulary_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_size) -> _WhichOneofReturnType__batch_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__captured_steps) -> _WhichOneofReturnType__captured_steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__corpus) -> _WhichOneofReturnType__corpus | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dropout) -> _WhichOneofReturnType__dropout | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__embedding_dropout) -> _WhichOneofReturnType__embedding_dropout | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epochs) -> _WhichOneofReturnType__epochs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gradient_clip) -> _WhichOneofReturnType__gradient_clip | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hidden_units) -> _WhichOneofReturnType__hidden_units | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__initial_range) -> _WhichOneofReturnType__initial_range | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__layers) -> _WhichOneofReturnType__layers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate) -> _WhichOneofReturnType__learning_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate_decay_after) -> _WhichOneofReturnType__learning_rate_decay_after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate_decay_factor) -> _WhichOneofReturnType__learning_rate_decay_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recurrent_dropout) -> _WhichOneofReturnType__recurrent_dropout | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target_parameters) -> _WhichOneofReturnType__target_parameters | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tied_embeddings) -> _WhichOneofReturnType__tied_embeddings | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__training_file) -> _WhichOneofReturnType__training_file | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__training_tokens) -> _WhichOneofReturnType__training_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unit) -> _WhichOneofReturnType__unit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__validation_file) -> _WhichOneofReturnType__validation_file | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__validation_tokens) -> _WhichOneofReturnType__validation_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vocabulary_size) -> _WhichOneofReturnType__vocabulary_size | None: ...
+
+Global___LanguageModeling: _TypeAlias = LanguageModeling  # noqa: Y015
+
+@_typing.final
 class Task(_message.Message):
     """How networks are trained and measured. Exactly one of these."""
 
@@ -1500,6 +1983,7 @@ class Task(_message.Message):
     TABULAR_FIELD_NUMBER: _builtins.int
     SYNTHETIC_FIELD_NUMBER: _builtins.int
     PLUGIN_FIELD_NUMBER: _builtins.int
+    LANGUAGE_MODELING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def image_classification(self) -> Global___ImageClassification:
         """Trains a convolutional network to tell classes of images apart; the figure of merit is the validation accuracy."""
@@ -1516,6 +2000,10 @@ class Task(_message.Message):
     def plugin(self) -> Global___PluginTask:
         """A task of one's own in Python."""
 
+    @_builtins.property
+    def language_modeling(self) -> Global___LanguageModeling:
+        """Trains layers of a recurrent cell to foretell a text; the figure of merit is the validation perplexity, best small."""
+
     def __init__(
         self,
         *,
@@ -1523,12 +2011,13 @@ class Task(_message.Message):
         tabular: Global___Tabular | None = ...,
         synthetic: Global___Synthetic | None = ...,
         plugin: Global___PluginTask | None = ...,
+        language_modeling: Global___LanguageModeling | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "language_modeling", b"language_modeling", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "language_modeling", b"language_modeling", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["image_classification", "tabular", "synthetic", "plugin"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["image_classification", "tabular", "synthetic", "plugin", "language_modeling"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -1593,6 +2082,58 @@ class NegativeError(_message.Message):
 Global___NegativeError: _TypeAlias = NegativeError  # noqa: Y015
 
 @_typing.final
+class InverseSquaredPerplexity(_message.Message):
+    """A constant over the square of the perplexity that the task measures at the end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCALE_FIELD_NUMBER: _builtins.int
+    scale: _builtins.float
+    """The c of c over the perplexity. Greater than 0 and at most 1,000,000,000. Default 80. Source: Zoph & Le 2016, section
+    4.2: c, usually set at 80.
+    """
+    def __init__(
+        self,
+        *,
+        scale: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "scale", b"scale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__scale: _TypeAlias = _typing.Literal["scale"]  # noqa: Y015
+    _WhichOneofArgType__scale: _TypeAlias = _typing.Literal["_scale", b"_scale"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scale) -> _WhichOneofReturnType__scale | None: ...
+
+Global___InverseSquaredPerplexity: _TypeAlias = InverseSquaredPerplexity  # noqa: Y015
+
+@_typing.final
+class InversePerplexity(_message.Message):
+    """A constant over the perplexity that the task measures at the end, as in the paper of ENAS (Pham et al. 2018)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCALE_FIELD_NUMBER: _builtins.int
+    scale: _builtins.float
+    """The c of c over the perplexity. Greater than 0 and at most 1,000,000,000. Default 80. Source: Zoph & Le 2016, section
+    4.2: c, usually set at 80.
+    """
+    def __init__(
+        self,
+        *,
+        scale: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "scale", b"scale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__scale: _TypeAlias = _typing.Literal["scale"]  # noqa: Y015
+    _WhichOneofArgType__scale: _TypeAlias = _typing.Literal["_scale", b"_scale"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scale) -> _WhichOneofReturnType__scale | None: ...
+
+Global___InversePerplexity: _TypeAlias = InversePerplexity  # noqa: Y015
+
+@_typing.final
 class Reward(_message.Message):
     """What a measurement is worth. Exactly one of these."""
 
@@ -1601,6 +2142,8 @@ class Reward(_message.Message):
     ACCURACY_FIELD_NUMBER: _builtins.int
     BEST_OF_LAST_EPOCHS_CUBED_FIELD_NUMBER: _builtins.int
     NEGATIVE_ERROR_FIELD_NUMBER: _builtins.int
+    INVERSE_SQUARED_PERPLEXITY_FIELD_NUMBER: _builtins.int
+    INVERSE_PERPLEXITY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def accuracy(self) -> Global___Accuracy:
         """The task's figure of merit at the end of the training, as it is."""
@@ -1613,18 +2156,28 @@ class Reward(_message.Message):
     def negative_error(self) -> Global___NegativeError:
         """Minus the task's figure of merit, for tasks that measure an error."""
 
+    @_builtins.property
+    def inverse_squared_perplexity(self) -> Global___InverseSquaredPerplexity:
+        """A constant over the square of the perplexity that the task measures at the end."""
+
+    @_builtins.property
+    def inverse_perplexity(self) -> Global___InversePerplexity:
+        """A constant over the perplexity that the task measures at the end, as in the paper of ENAS (Pham et al. 2018)."""
+
     def __init__(
         self,
         *,
         accuracy: Global___Accuracy | None = ...,
         best_of_last_epochs_cubed: Global___BestOfLastEpochsCubed | None = ...,
         negative_error: Global___NegativeError | None = ...,
+        inverse_squared_perplexity: Global___InverseSquaredPerplexity | None = ...,
+        inverse_perplexity: Global___InversePerplexity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "best_of_last_epochs_cubed", b"best_of_last_epochs_cubed", "kind", b"kind", "negative_error", b"negative_error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "best_of_last_epochs_cubed", b"best_of_last_epochs_cubed", "inverse_perplexity", b"inverse_perplexity", "inverse_squared_perplexity", b"inverse_squared_perplexity", "kind", b"kind", "negative_error", b"negative_error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "best_of_last_epochs_cubed", b"best_of_last_epochs_cubed", "kind", b"kind", "negative_error", b"negative_error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "best_of_last_epochs_cubed", b"best_of_last_epochs_cubed", "inverse_perplexity", b"inverse_perplexity", "inverse_squared_perplexity", b"inverse_squared_perplexity", "kind", b"kind", "negative_error", b"negative_error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["accuracy", "best_of_last_epochs_cubed", "negative_error"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["accuracy", "best_of_last_epochs_cubed", "negative_error", "inverse_squared_perplexity", "inverse_perplexity"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
