@@ -78,12 +78,17 @@ def _trees_of_one_cell(draw: st.DrawFn) -> CellTree:
 
 def _take_back(values: dict[str, Any], error: InvalidParametersError) -> None:
     for problem in error.problems:
-        if not problem.path:
+        name = snake(problem.path[0]) if problem.path else ""
+        if not name:
             values.clear()
-        elif snake(problem.path[0]) in {"search_space", "decisions"}:
+        elif name == "search_space":
+            values[name] = SearchSpaceSection(space=ConvChain())
+        elif name == "decisions":
             reject()
-        else:
-            values.pop(snake(problem.path[0]), None)
+        elif name in values:
+            values.pop(name)
+        elif "space" in values:  # an alternative that stands among the section's own fields
+            values["space"] = ConvChain()
 
 
 def _values(field: Field) -> st.SearchStrategy[Any]:
