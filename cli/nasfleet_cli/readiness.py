@@ -4,7 +4,15 @@ import importlib.util
 import os
 from pathlib import Path
 
-from nasfleet.catalogue import Choices, ConvChain, ImageClassification, PluginSpace, PluginTask, SearchSpec, Tabular, Weights
+from nasfleet.catalogue import (
+    ConvChain,
+    ImageClassification,
+    MlpChoices,
+    PluginTask,
+    SearchSpec,
+    Tabular,
+    Weights,
+)
 from nasfleet.errors import InvalidInputError, NasfleetError
 from nasfleet_cli.extras import needing
 
@@ -34,13 +42,11 @@ def _check_gpu() -> None:
     require_gpu()
 
 
-def _check_images(
-    task: ImageClassification, space: ConvChain | Choices | PluginSpace, data_dir: Path | None, seed: int
-) -> None:
-    if not isinstance(space, ConvChain):
+def _check_images(task: ImageClassification, space: object, data_dir: Path | None, seed: int) -> None:
+    if not isinstance(space, ConvChain | MlpChoices):
         raise InvalidInputError(
-            "spec.task.imageClassification trains convolutional networks, and spec.searchSpace has none: "
-            "search convChain, or train with a task of your own (spec.task.plugin)"
+            "spec.task.imageClassification trains convolutional and fully connected networks, and spec.searchSpace has none: "
+            "search convChain or mlp, or train with a task of your own (spec.task.plugin)"
         )
     with needing("trainer"):
         from nasfleet_trainer.datasets.reading import read_split

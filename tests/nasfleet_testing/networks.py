@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.mlp import ACTIVATIONS, Mlp, MlpLayer
 
 # Figure 7 of Zoph & Le 2017, layers counted from 1 as there: height, width, filters, layers read.
 _FIGURE_7 = (
@@ -48,3 +49,9 @@ def conv_nets(draw: st.DrawFn, max_layers: int = 6) -> ConvNet:
             )
         )
     return ConvNet(tuple(layers))
+
+
+def mlps(max_layers: int = 4) -> st.SearchStrategy[Mlp]:
+    """Return networks of any number of layers; they are narrow, so that they can be run."""
+    layers = st.builds(MlpLayer, st.integers(1, 9), st.sampled_from(ACTIVATIONS))
+    return st.lists(layers, min_size=1, max_size=max_layers).map(tuple).map(Mlp)

@@ -1,4 +1,4 @@
-"""The task `imageClassification`: trains a convolutional child and measures its accuracy on held out training images."""
+"""The task `imageClassification`: trains a convolutional or fully connected child and measures its accuracy on held out training images."""
 
 import math
 import time
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from nasfleet.catalogue.search import Weights
 from nasfleet.catalogue.tasks import ImageClassification
@@ -14,6 +15,7 @@ from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.names import TrialName
 from nasfleet.reward import reward_of
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import Mlp
 from nasfleet_trainer import accounting
 from nasfleet_trainer.augmentation import Augmentation
 from nasfleet_trainer.compute import Compute, choose_compute
@@ -21,6 +23,7 @@ from nasfleet_trainer.datasets.labelled_images import LabelledImages
 from nasfleet_trainer.datasets.reading import read_split
 from nasfleet_trainer.failures import CannotBuildError
 from nasfleet_trainer.networks.conv_net import ConvNetwork
+from nasfleet_trainer.networks.mlp import MlpNetwork
 from nasfleet_trainer.tasks.task import ChildRun, Report
 from nasfleet_trainer.training import Examples, Training
 from nasfleet_trainer.weights import keep_weights
@@ -51,10 +54,10 @@ class ImageClassificationTask:
         """Return the accuracy of a child on the validation images, after each epoch and at the end."""
         started = time.perf_counter()
         description = run.description
-        if not isinstance(description, ConvNet):
+        if not isinstance(description, ConvNet | Mlp):
             raise CannotBuildError(
-                "imageClassification trains convolutional networks, and this architecture is a list of values: search "
-                "convChain, or train with a task of your own"
+                "imageClassification trains convolutional and fully connected networks, and this architecture is neither: "
+                "search convChain or mlp, or train with a task of your own"
             )
         if self._prepared is None:
             self._prepared = prepare(self._section, run)
@@ -63,7 +66,7 @@ class ImageClassificationTask:
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
         return self._keeping_weights(run, network, measurement, self._prepared)
 
-    def _train(self, network: ConvNetwork, prepared: Prepared, seed: int, report: Report) -> tuple[EpochMeasurement, ...]:
+    def _train(self, network: nn.Module, prepared: Prepared, seed: int, report: Report) -> tuple[EpochMeasurement, ...]:
         training = Training(
             network, recipe=self._section, augmentation=prepared.augmentation, compute=prepared.compute, seed=seed
         )
@@ -74,7 +77,7 @@ class ImageClassificationTask:
         return tuple(epochs)
 
     def _keeping_weights(
-        self, run: ChildRun, network: ConvNetwork, measurement: Measurement, prepared: Prepared
+        self, run: ChildRun, network: nn.Module, measurement: Measurement, prepared: Prepared
     ) -> Measurement:
         """Return the measurement with the URI of the weights, if the search keeps these.
 
@@ -119,23 +122,29 @@ def _on_device(examples: LabelledImages, compute: Compute) -> Examples:
     return Examples(torch.from_numpy(examples.images).to(compute.device), torch.from_numpy(examples.labels).to(compute.device))
 
 
-def build(description: ConvNet, prepared: Prepared, seed: int) -> ConvNetwork:
+def build(description: ConvNet | Mlp, prepared: Prepared, seed: int) -> nn.Module:
     """Return the child network on its device, its parameters drawn from the seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = ConvNetwork(description, channels=prepared.channels, classes=prepared.classes)
+        network = _network(description, prepared)
     return network.to(prepared.compute.device).to(memory_format=prepared.compute.memory_format)
 
 
-def _measurement(description: ConvNet, prepared: Prepared, epochs: tuple[EpochMeasurement, ...], seconds: float) -> Measurement:
-    channels, classes = prepared.channels, prepared.classes
+def _network(description: ConvNet | Mlp, prepared: Prepared) -> nn.Module:
+    if isinstance(description, Mlp):
+        return MlpNetwork(description, inputs=prepared.channels * prepared.side**2, outputs=prepared.classes)
+    return ConvNetwork(description, channels=prepared.channels, classes=prepared.classes)
+
+
+def _measurement(description: ConvNet | Mlp, prepared: Prepared, epochs: tuple[EpochMeasurement, ...], seconds: float) -> Measurement:
+    images = {"side": prepared.side, "channels": prepared.channels, "classes": prepared.classes}
     return Measurement(
         value=epochs[-1].value,
         epochs=epochs,
         seconds=seconds,
         trainer_seconds=seconds,
-        parameters=accounting.parameters(description, channels=channels, classes=classes),
-        multiply_adds=accounting.multiply_adds(description, side=prepared.side, channels=channels, classes=classes),
+        parameters=accounting.parameters(description, **images),
+        multiply_adds=accounting.multiply_adds(description, **images),
     )
 
 

@@ -1,6 +1,7 @@
 """Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
 from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
+from nasfleet.catalogue.mlp import MlpActivation, MlpChoices
 from nasfleet.catalogue.pool import (
     Autoscaling,
     TrainerPoolDocument,
@@ -36,6 +37,8 @@ __all__ = [
     "Growth",
     "ImageClassification",
     "InvalidParametersError",
+    "MlpActivation",
+    "MlpChoices",
     "NegativeError",
     "PluginSpace",
     "PluginTask",

@@ -5,6 +5,7 @@ from typing import Any, assert_never
 
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.mlp import Mlp
 from nasfleet.spaces.space import Description
 
 
@@ -20,6 +21,9 @@ def json_document(description: Description) -> str:
             }
         case Assignment():
             document = {"kind": "Assignment", "values": dict(description)}
+        case Mlp():
+            layers = [{"width": layer.width, "activation": layer.activation} for layer in description.layers]
+            document = {"kind": "Mlp", "layers": layers}
         case _:
             assert_never(description)
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

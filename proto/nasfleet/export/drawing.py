@@ -16,6 +16,7 @@ from typing import assert_never
 
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import Mlp
 from nasfleet.spaces.space import Description
 
 WIDTH = 80
@@ -29,6 +30,9 @@ def drawing(description: Description) -> str:
         case Assignment():
             longest = max(map(len, description), default=0)
             return "".join(f"{name:<{longest}}  {value}\n" for name, value in description.items())
+        case Mlp():
+            rows = [f"{number:5}  {layer.width:5}  {layer.activation}" for number, layer in enumerate(description.layers)]
+            return "".join(f"{row}\n" for row in ["layer  width  activation", *rows, "output         linear"])
         case _:
             assert_never(description)
 

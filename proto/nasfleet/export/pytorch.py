@@ -6,7 +6,9 @@ The parameters have the names that trained weights have: `layers.{i}.conv`, `lay
 from textwrap import fill, indent
 
 from nasfleet.errors import InvalidInputError
+from nasfleet.export.mlp_pytorch import mlp_source
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.mlp import Mlp
 from nasfleet.spaces.space import Description
 
 _LINE_LENGTH = 100
@@ -15,9 +17,13 @@ _LINE_LENGTH = 100
 def pytorch_source(description: Description, channels: int, classes: int, side: int = 32) -> str:
     """Return the source of a module for images of `channels` that gives logits for `classes`; it tries itself on `side` pixels.
 
+    A fully connected network reads all values of an image, so that its first layer depends on `side`.
+
     Raises:
         InvalidInputError: if the architecture is not a network by itself, or a number is not positive.
     """
+    if isinstance(description, Mlp):
+        return mlp_source(description, inputs=channels * side * side, outputs=classes)
     if not isinstance(description, ConvNet):
         raise InvalidInputError("this architecture is a list of values, not a network: export it as JSON")
     if channels < 1 or classes < 1:

@@ -3,11 +3,13 @@
 from typing import assert_never
 
 from nasfleet.catalogue.conv_chain import ConvChain
+from nasfleet.catalogue.mlp import MlpChoices
 from nasfleet.catalogue.spaces import Choices, PluginSpace, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
 from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.spaces.decision import Choice
+from nasfleet.spaces.mlp_space import MlpSpace
 from nasfleet.spaces.space import SearchSpace
 
 
@@ -26,6 +28,8 @@ def build_space(section: SearchSpaceSection, layers: int | None = None) -> Searc
             if not plugin.decisions:
                 raise InvalidInputError(f"the decisions of {plugin.object} are not known here: submit the search with nasfleet")
             return AssignmentSpace(plugin.decisions)
+        case MlpChoices() as mlp:
+            return MlpSpace(mlp)
         case _:
             assert_never(section.space)
 

@@ -7,8 +7,9 @@ from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.decision import Decision, Value
+from nasfleet.spaces.mlp import Mlp
 
-Description = ConvNet | Assignment
+Description = ConvNet | Assignment | Mlp
 
 
 class InvalidTokensError(InvalidInputError):
