@@ -62,6 +62,7 @@ class SearchSnapshot:
         open_trials: by number.
         unlearned: settled trials that wait to be learned from, by settle order; empty for a strategy that does not learn.
         update: the last update, with its checkpoint.
+        mean_rewards: those of the last updates, in order; as many as a stopping rule may ask for.
     """
 
     search_id: int
@@ -85,6 +86,7 @@ class SearchSnapshot:
     open_trials: tuple[OpenTrial, ...] = ()
     unlearned: tuple[SettledTrial, ...] = ()
     update: Update | None = None
+    mean_rewards: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

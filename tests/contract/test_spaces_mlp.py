@@ -1,6 +1,7 @@
 """The space of fully connected networks: its size, its spellings, its limits."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -45,10 +46,13 @@ def test_encode_is_the_inverse_of_decode(drawn: tuple[MlpSpace, list[int]]) -> N
 
 
 @given(spelled(), st.randoms(use_true_random=False))
-def test_a_network_has_one_hash_in_whatever_order_its_choices_are_listed(drawn: tuple[MlpSpace, list[int]], rng: object) -> None:
+def test_a_network_has_one_hash_in_whatever_order_its_choices_are_listed(
+    drawn: tuple[MlpSpace, list[int]], rng: Random
+) -> None:
     space, tokens = drawn
     widths, activations = list(space.choices.widths), list(space.choices.activations)
-    rng.shuffle(widths), rng.shuffle(activations)  # type: ignore[attr-defined]
+    rng.shuffle(widths)
+    rng.shuffle(activations)
     shuffled = MlpSpace(replace(space.choices, widths=tuple(widths), activations=tuple(activations)))
     assert shuffled.canonical(shuffled.encode(space.decode(tokens))) == space.canonical(tokens)
 

@@ -1,4 +1,4 @@
-"""The task `imageClassification`: trains a convolutional or fully connected child and measures its accuracy on held out training images."""
+"""The task `imageClassification`: trains a child on images and measures its accuracy on training images that were held out."""
 
 import math
 import time
@@ -76,9 +76,7 @@ class ImageClassificationTask:
             epochs.append(epoch)
         return tuple(epochs)
 
-    def _keeping_weights(
-        self, run: ChildRun, network: nn.Module, measurement: Measurement, prepared: Prepared
-    ) -> Measurement:
+    def _keeping_weights(self, run: ChildRun, network: nn.Module, measurement: Measurement, prepared: Prepared) -> Measurement:
         """Return the measurement with the URI of the weights, if the search keeps these.
 
         Which child is the best of a search, only the controller knows; the best of this process is enough to keep that one.
@@ -136,7 +134,9 @@ def _network(description: ConvNet | Mlp, prepared: Prepared) -> nn.Module:
     return ConvNetwork(description, channels=prepared.channels, classes=prepared.classes)
 
 
-def _measurement(description: ConvNet | Mlp, prepared: Prepared, epochs: tuple[EpochMeasurement, ...], seconds: float) -> Measurement:
+def _measurement(
+    description: ConvNet | Mlp, prepared: Prepared, epochs: tuple[EpochMeasurement, ...], seconds: float
+) -> Measurement:
     images = {"side": prepared.side, "channels": prepared.channels, "classes": prepared.classes}
     return Measurement(
         value=epochs[-1].value,

@@ -1,6 +1,8 @@
 """Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
 from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
+from nasfleet.catalogue.convergence import Convergence
+from nasfleet.catalogue.lunar_lander import EpsilonDecay, LanderScore, LunarLander
 from nasfleet.catalogue.mlp import MlpActivation, MlpChoices
 from nasfleet.catalogue.pool import (
     Autoscaling,
@@ -31,12 +33,16 @@ __all__ = [
     "ChoiceDecision",
     "Choices",
     "ConvChain",
+    "Convergence",
     "Dataset",
+    "EpsilonDecay",
     "Exhaustive",
     "FailureRates",
     "Growth",
     "ImageClassification",
     "InvalidParametersError",
+    "LanderScore",
+    "LunarLander",
     "MlpActivation",
     "MlpChoices",
     "NegativeError",

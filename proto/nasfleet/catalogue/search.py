@@ -4,13 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.convergence import Convergence
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN
+from nasfleet.catalogue.lunar_lander import LunarLander
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
 from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
+from nasfleet.catalogue.suiting import SUITING, unsuited
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet.names import DEFAULT_NAMESPACE
 
@@ -35,6 +38,7 @@ class Budget(Block):
     duration: float | None = parameter(
         "Time that it runs, suspended time apart.", default=None, exclusive_minimum=0, maximum=1e10, unit="seconds"
     )
+    convergence: Convergence | None = parameter("Rewards that are steady and good enough.", default=None)
 
 
 @block
@@ -96,7 +100,9 @@ class SearchSpec(Block):
 
     search_space: SearchSpaceSection = parameter("What is searched.")
     strategy: Reinforce | Random | Exhaustive = parameter("How architectures are proposed.")
-    task: ImageClassification | Tabular | Synthetic | PluginTask = parameter("How networks are trained and measured.")
+    task: ImageClassification | Tabular | Synthetic | PluginTask | LunarLander = parameter(
+        "How networks are trained and measured."
+    )
     reward: Accuracy | BestOfLastEpochsCubed | NegativeError = parameter("What a measurement is worth.", default=Accuracy())
     budget: Budget = parameter("When the search ends.", changeable=True)
     parallelism: int = parameter(
@@ -127,6 +133,13 @@ class SearchSpec(Block):
         min_length=1,
         max_length=2048,
     )
+    seeds_per_trial: int = parameter(
+        "Trainings of each child, which differ only by their seed; its measurement is their mean, and has the value of each.",
+        default=1,
+        minimum=1,
+        maximum=1000,
+        unit="seeds",
+    )
 
     RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
@@ -146,6 +159,7 @@ class SearchSpec(Block):
             message="names an object store, and those are not served yet: give a directory, as a path or file:///path",
             path="artifacts",
         ),
+        *SUITING,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -169,6 +183,9 @@ class SearchSpec(Block):
         if separator and scheme != "file":
             fault = f'is "{self.artifacts}", and object stores are not served yet'
             yield Problem(("artifacts",), fault, "give a directory, as a path or file:///path")
+        yield from unsuited(
+            self.search_space.space, self.strategy, self.task, self.budget.convergence, seeds_per_trial=self.seeds_per_trial
+        )
 
 
 class ApiVersion(Named):

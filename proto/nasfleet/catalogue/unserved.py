@@ -2,11 +2,10 @@
 
 UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
     ("metadata",): frozenset({"annotations", "generateName", "labels"}),
-    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "seedsPerTrial", "warmStart"}),
+    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "warmStart"}),
     ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent", "recurrentCell"}),
     ("spec", "strategy"): frozenset({"bayesian", "enas", "evolution", "grid"}),
-    ("spec", "task"): frozenset({"languageModeling", "lunarLander"}),
-    ("spec", "budget"): frozenset({"convergence"}),
+    ("spec", "task"): frozenset({"languageModeling"}),
 }
 
 
