@@ -1,19 +1,15 @@
 """The task `imageClassification`: trains a child on images and measures its accuracy on training images that were held out."""
 
-import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from nasfleet.catalogue.search import Weights
 from nasfleet.catalogue.tasks import ImageClassification
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Measurement
-from nasfleet.names import TrialName
-from nasfleet.reward import reward_of
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.mlp import Mlp
 from nasfleet_trainer import accounting
@@ -22,11 +18,11 @@ from nasfleet_trainer.compute import Compute, choose_compute
 from nasfleet_trainer.datasets.labelled_images import LabelledImages
 from nasfleet_trainer.datasets.reading import read_split
 from nasfleet_trainer.failures import CannotBuildError
+from nasfleet_trainer.keeping import Keeping
 from nasfleet_trainer.networks.conv_net import ConvNetwork
 from nasfleet_trainer.networks.mlp import MlpNetwork
 from nasfleet_trainer.tasks.task import ChildRun, Report
 from nasfleet_trainer.training import Examples, Training
-from nasfleet_trainer.weights import keep_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class ImageClassificationTask:
     def __init__(self, section: ImageClassification) -> None:
         self._section = section
         self._prepared: Prepared | None = None
-        self._best_reward = -math.inf
+        self._keeping = Keeping()
 
     def train(self, run: ChildRun, report: Report) -> Measurement:
         """Return the accuracy of a child on the validation images, after each epoch and at the end."""
@@ -64,7 +60,7 @@ class ImageClassificationTask:
         network = build(description, self._prepared, run.seed)
         epochs = self._train(network, self._prepared, run.seed, report)
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
-        return self._keeping_weights(run, network, measurement, self._prepared)
+        return self._keeping.keep(run, network, measurement, _facts(self._section, run, self._prepared))
 
     def _train(self, network: nn.Module, prepared: Prepared, seed: int, report: Report) -> tuple[EpochMeasurement, ...]:
         training = Training(
@@ -75,22 +71,6 @@ class ImageClassificationTask:
             report(epoch, examples=len(prepared.train))
             epochs.append(epoch)
         return tuple(epochs)
-
-    def _keeping_weights(self, run: ChildRun, network: nn.Module, measurement: Measurement, prepared: Prepared) -> Measurement:
-        """Return the measurement with the URI of the weights, if the search keeps these.
-
-        Which child is the best of a search, only the controller knows; the best of this process is enough to keep that one.
-        """
-        reward = reward_of(run.spec.reward, measurement)
-        wanted = run.spec.weights is Weights.ALL or (run.spec.weights is Weights.BEST and reward >= self._best_reward)
-        self._best_reward = max(self._best_reward, reward)
-        if not wanted or run.artifacts_dir is None:
-            return measurement
-        facts = _facts(self._section, run, measurement, prepared)
-        return replace(
-            measurement,
-            weights_uri=keep_weights(run.artifacts_dir, TrialName.parse(run.trial), network.state_dict(), facts),
-        )
 
 
 def prepare(section: ImageClassification, run: ChildRun) -> Prepared:
@@ -148,11 +128,9 @@ def _measurement(
     )
 
 
-def _facts(section: ImageClassification, run: ChildRun, measurement: Measurement, prepared: Prepared) -> dict[str, Any]:
+def _facts(section: ImageClassification, run: ChildRun, prepared: Prepared) -> dict[str, Any]:
     """Return what the weights' manifest says of a child: all that measuring its value again takes, beside the data set."""
     return {
-        "tokens": run.tokens,
-        "seed": run.seed,
         "dataset": section.dataset,
         "folder": section.folder,
         "splitSeed": run.spec.seed,
@@ -163,6 +141,4 @@ def _facts(section: ImageClassification, run: ChildRun, measurement: Measurement
         "classes": prepared.classes,
         "whiten": prepared.augmentation.whiten,
         "upsampleSize": prepared.augmentation.enlarged_side,
-        "value": measurement.value,
-        "parameters": measurement.parameters,
     }

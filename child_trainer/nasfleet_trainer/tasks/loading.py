@@ -3,16 +3,18 @@
 import importlib
 from typing import cast
 
+from nasfleet.catalogue.lunar_lander import LunarLander
 from nasfleet.catalogue.search import SearchSpec
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet_trainer.failures import TrainerUnableError
 from nasfleet_trainer.tasks.task import InlineTask, Task
 
-_Section = ImageClassification | Tabular | Synthetic | PluginTask
+_Section = ImageClassification | Tabular | Synthetic | PluginTask | LunarLander
 
 # By name, so that the agent imports no torch.
 _PROCESS_TASKS: dict[type[_Section], str] = {
-    ImageClassification: "nasfleet_trainer.tasks.image_classification:ImageClassificationTask"
+    ImageClassification: "nasfleet_trainer.tasks.image_classification:ImageClassificationTask",
+    LunarLander: "nasfleet_trainer.tasks.lunar_lander:LunarLanderTask",
 }
 _INLINE_TASKS: dict[type[_Section], str] = {
     Synthetic: "nasfleet_trainer.tasks.synthetic:SyntheticTask",
