@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
+from running import machine
 
 from nasfleet import document
 from nasfleet.catalogue import Exhaustive, LunarLander, Reinforce, SearchDocument
@@ -33,7 +34,6 @@ from nasfleet_controller.store.trials import StoredTrial
 from nasfleet_trainer.deep_q.landing import Training, evaluate, evaluation_seeds
 from nasfleet_trainer.networks.mlp import MlpNetwork
 from nasfleet_trainer.tasks.lunar_lander import build, one_thread
-from running import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -132,7 +132,10 @@ def search(episodes: int, trials: int, slots: int) -> None:
         assert isinstance(network, Mlp)
         layers = " ".join(f"{layer.width} {layer.activation}" for layer in network.layers)
         kind = type(strategy).__name__.lower()
-        print(f"{kind:10} | {len(rewards):6d} | {seconds:7.0f} | {fmean(rewards):6.1f} | {max(rewards):6.1f} | {layers}", flush=True)
+        print(
+            f"{kind:10} | {len(rewards):6d} | {seconds:7.0f} | {fmean(rewards):6.1f} | {max(rewards):6.1f} | {layers}",
+            flush=True,
+        )
         if isinstance(strategy, Reinforce):
             by_batch = [rewards[start : start + strategy.batch_size] for start in range(0, len(rewards), strategy.batch_size)]
             print("mean score of each iteration:", " ".join(f"{fmean(batch):.0f}" for batch in by_batch))

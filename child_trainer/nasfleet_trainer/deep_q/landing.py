@@ -4,6 +4,7 @@ A landscape follows from the seed of its episode. Trainings take even seeds and 
 measured on what it was trained on; the evaluation's are those of the search, so that all its agents are measured on the same.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
@@ -90,7 +91,10 @@ class Training:
 
 def lander() -> Any:
     """Return an environment without gymnasium's wrappers, which check and count what is checked and counted here."""
-    return gymnasium.make("LunarLander-v3", disable_env_checker=True).unwrapped
+    with warnings.catch_warnings():
+        # The types that SWIG made for Box2D warn when they are imported; where warnings are errors that ends the process.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return gymnasium.make("LunarLander-v3", disable_env_checker=True).unwrapped
 
 
 def training_seeds(seed: int) -> Iterator[int]:
