@@ -92,9 +92,9 @@ def draw(curves: dict[Shape, list[list[float]]], solved: float, picture: Path) -
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, panels = pyplot.subplots(1, len(curves), figsize=(4.5 * len(curves), 3.6), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(1, len(curves), figsize=(4.5 * len(curves), 3.6), sharey=True, layout="constrained")
     for panel, (shape, of_shape) in zip(panels, curves.items(), strict=True):
         for seed, scores in enumerate(of_shape):
             panel.plot(scores, ".", markersize=1.5, alpha=0.25, color=f"C{seed}")
@@ -106,7 +106,7 @@ def draw(curves: dict[Shape, list[list[float]]], solved: float, picture: Path) -
     picture.parent.mkdir(parents=True, exist_ok=True)
     for suffix in (".svg", ".png"):
         figure.savefig(picture.with_suffix(suffix), dpi=110)
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def means(scores: list[float]) -> Iterator[float]:

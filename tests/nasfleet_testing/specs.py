@@ -1,5 +1,6 @@
 """Generated search specs, drawn from the catalogue's own descriptions, for laws that hold for every search."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import reject
@@ -62,6 +63,10 @@ def _take_back(values: dict[str, Any], error: InvalidParametersError) -> None:
             values.clear()
         elif snake(problem.path[0]) in {"search_space", "decisions"}:
             reject()
+        elif problem.path[0] == "task":
+            values["task"] = Synthetic()
+        elif problem.path[0] == "budget":
+            values["budget"] = replace(values["budget"], convergence=None)
         else:
             values.pop(snake(problem.path[0]), None)
 

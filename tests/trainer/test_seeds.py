@@ -14,11 +14,10 @@ from prometheus_client import CollectorRegistry
 from nasfleet.catalogue import Synthetic
 from nasfleet.catalogue.search import SearchSpec
 from nasfleet.catalogue.tasks import FailureRates, PluginTask
-from nasfleet.codec import measurement_from_proto, measurement_to_proto, spec_to_proto
+from nasfleet.codec import measurement_from_proto, measurement_to_proto, spec_from_proto, spec_to_proto
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.v1 import trial_pb2
-from nasfleet.v1.fleet_pb2 import SearchAnnouncement
 from nasfleet_testing.scripted_controller import PATIENCE_SECONDS, announce, assign
 from nasfleet_testing.specs import smallest_spec
 from nasfleet_trainer.leases import Result
@@ -135,7 +134,7 @@ async def trained(spec: SearchSpec, seeds: int) -> Result:
     """Return what comes of a trial of a search, in real slots."""
     searches = Searches(Place())
     slots = Slots(searches, Place(), 1, Metrics(CollectorRegistry()))
-    announced: SearchAnnouncement = announce(Synthetic())
+    announced = announce(Synthetic())
     announced.spec.CopyFrom(spec_to_proto(replace(spec, seeds_per_trial=seeds)))
     searches.announce(announced)
     ended: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
@@ -147,8 +146,6 @@ async def trained(spec: SearchSpec, seeds: int) -> Result:
 
 
 def spec_of(task: object) -> SearchSpec:
-    from nasfleet.codec import spec_from_proto
-
     return replace(spec_from_proto(announce(Synthetic()).spec), task=task)  # type: ignore[arg-type]
 
 

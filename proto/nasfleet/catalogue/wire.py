@@ -92,7 +92,7 @@ def _field_from_proto(field: Field, message: Any) -> Any:
     if field.kind is Kind.BLOCK:
         return block_from_proto(field.classes[0], value)
     if field.kind is Kind.ENUM:
-        return _member(field, value)
+        return tuple(_member(field, number) for number in value) if field.repeated else _member(field, value)
     if convert := _CONVERSIONS.get(field.kind):
         return convert(value)
     return tuple(value) if field.repeated else value

@@ -182,7 +182,7 @@ class _LanderScoreEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LanderSco
     LANDER_SCORE_MEAN: _LanderScore.ValueType  # 1
     """The mean score of the evaluation episodes, as it is: a bad agent is worth less than none."""
     LANDER_SCORE_COURSE: _LanderScore.ValueType  # 2
-    """As the course has it: |mean| / 30 if a training episode reached solvedScore, else 1e-5; flatters bad agents."""
+    """The course's: |mean| / 30 if a training episode reached solvedScore, else 1e-5; flatters bad agents."""
 
 class LanderScore(_LanderScore, metaclass=_LanderScoreEnumTypeWrapper):
     """What an agent is worth."""
@@ -192,7 +192,7 @@ LANDER_SCORE_UNSPECIFIED: LanderScore.ValueType  # 0
 LANDER_SCORE_MEAN: LanderScore.ValueType  # 1
 """The mean score of the evaluation episodes, as it is: a bad agent is worth less than none."""
 LANDER_SCORE_COURSE: LanderScore.ValueType  # 2
-"""As the course has it: |mean| / 30 if a training episode reached solvedScore, else 1e-5; flatters bad agents."""
+"""The course's: |mean| / 30 if a training episode reached solvedScore, else 1e-5; flatters bad agents."""
 Global___LanderScore: _TypeAlias = LanderScore  # noqa: Y015
 
 class _EpsilonDecay:
