@@ -27,7 +27,7 @@ class ChildRun:
     """One child network to train.
 
     Attributes:
-        description: the network, decoded and valid: a `ConvNet`, an `Mlp`, or an `Assignment` of values to the names of decisions.
+        description: the network, decoded and valid: a `ConvNet`, an `Mlp`, or an `Assignment` of values to names of decisions.
         tokens: the choices that it was decoded from.
         seed: what all randomness of this training must come from.
         spec: the search that asks; `spec.task` holds the task's own parameters.
