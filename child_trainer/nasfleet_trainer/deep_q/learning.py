@@ -96,4 +96,4 @@ def _gradients(network: nn.Module, weights: Tensor) -> Tensor:
 
 def _parts(flat: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
     sizes = [parameter.numel() for parameter in parameters]
-    return [part.view_as(parameter) for part, parameter in zip(flat.split(sizes), parameters, strict=True)]
+    return [part.view_as(parameter) for part, parameter in zip(torch.split(flat, sizes), parameters, strict=True)]
