@@ -26,7 +26,7 @@ class MlpLayer:
     activation: str
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.width, int) and 1 <= self.width <= MAX_WIDTH):
+        if type(self.width) is not int or not 1 <= self.width <= MAX_WIDTH:
             raise InvalidInputError(f"the width of a layer is {self.width!r}: give a whole number from 1 to {MAX_WIDTH}")
         if self.activation not in ACTIVATIONS:
             raise InvalidInputError(f"the activation of a layer is {self.activation!r}: give one of {', '.join(ACTIVATIONS)}")
