@@ -28,6 +28,8 @@ from nasfleet.v1.fleet_pb2 import Assignment, Lowered, Lowering, SearchAnnouncem
 from nasfleet_trainer.failures import classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.searches import Place, Searches
+from nasfleet_trainer.seeds import SeedSeries
+from nasfleet_trainer.tasks.task import Report
 
 MOST_MESSAGE = 1_000  # characters
 
@@ -65,15 +67,15 @@ def _listen(source: BinaryIO, frames: "queue.SimpleQueue[tuple[Kind, bytes]]") -
             os._exit(0)
 
 
-class Reporter:
-    """Sends the epochs of one child to the agent; `task` is what people call the one that reports them."""
+class Checked:
+    """Passes on what a task reports, once it is seen to be epochs; `task` is what people call it."""
 
-    def __init__(self, wire: Wire, task: str) -> None:
-        self._wire = wire
+    def __init__(self, report: Report, task: str) -> None:
+        self._report = report
         self._task = task
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
-        """Send one epoch, and what only this process can know of the device.
+        """Pass on one epoch.
 
         Raises:
             InvalidInputError: if it is none; a user's task may report anything.
@@ -82,6 +84,17 @@ class Reporter:
             raise InvalidInputError(
                 f"{self._task}.train reported {reprlib.repr(epoch)}: report a nasfleet.measurement.EpochMeasurement"
             )
+        self._report(epoch, examples=examples)
+
+
+class Reporter:
+    """Sends the epochs of one child to the agent."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
+        """Send one epoch, and what only this process can know of the device."""
         self._wire.send(Kind.EPOCH, epoch_to_proto(epoch).SerializeToString())
         gauges: dict[str, float] = {}
         if examples is not None and epoch.seconds > 0:
@@ -111,10 +124,15 @@ def _measure(searches: Searches, assignment: Assignment, wire: Wire) -> Measurem
     """Return what the search's task says of a child, or raise InvalidInputError if a user's task says something else."""
     section, run = searches.of(assignment).spec.task, searches.child_run(assignment)
     name = section.object if isinstance(section, PluginTask) else type(section).__name__
-    measurement = searches.task(assignment).train(run, Reporter(wire, name))
-    if not isinstance(measurement, Measurement):
-        raise InvalidInputError(f"{name}.train returned {reprlib.repr(measurement)}: return a nasfleet.measurement.Measurement")
-    return measurement
+    task, series = searches.task(assignment), SeedSeries(run, Reporter(wire))
+    for child, report in series.children():
+        measured = task.train(child, Checked(report, name))
+        if not isinstance(measured, Measurement):
+            raise InvalidInputError(
+                f"{name}.train returned {reprlib.repr(measured)}: return a nasfleet.measurement.Measurement"
+            )
+        series.add(measured)
+    return series.measurement()
 
 
 def lower_space(lowering: Lowering, wire: Wire) -> None:

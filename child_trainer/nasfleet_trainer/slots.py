@@ -12,6 +12,7 @@ from nasfleet_trainer.failures import TimedOutError, classify
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.searches import Place, Searches
+from nasfleet_trainer.seeds import SeedSeries
 from nasfleet_trainer.slot_process import SlotProcess
 from nasfleet_trainer.tasks.loading import runs_inline
 
@@ -75,12 +76,14 @@ class Slots:
             self._metrics.epoch(epoch.seconds)
             on_epoch(epoch_to_proto(epoch))
 
-        run = self._searches.child_run(assignment)
+        series = SeedSeries(self._searches.child_run(assignment), report)
         task = self._searches.inline_task(assignment)
         deadline = asyncio.timeout(limit or None)
         try:
             async with deadline:
-                return measurement_to_proto(await task.train(run, report))
+                for child, of_child in series.children():
+                    series.add(await task.train(child, of_child))
+                return measurement_to_proto(series.measurement())
         except TimeoutError as error:
             if not deadline.expired():
                 raise

@@ -36,8 +36,8 @@ def keep_weights(artifacts_dir: Path, trial: TrialName, state: Mapping[str, Tens
     manifest = {"trial": str(trial), "weights": path.name, "sha256": digest, "bytes": len(content), **facts}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(path, content)
-        _write(folder / f"trial-{trial.number}.json", (json.dumps(manifest, indent=2) + "\n").encode())
+        put_in_place(path, content)
+        put_in_place(folder / f"trial-{trial.number}.json", (json.dumps(manifest, indent=2) + "\n").encode())
     except OSError as error:
         raise TrainerUnableError(
             f"weights cannot be written below {artifacts_dir} ({error.strerror}): make room or give another folder"
@@ -45,7 +45,7 @@ def keep_weights(artifacts_dir: Path, trial: TrialName, state: Mapping[str, Tens
     return path.as_uri()
 
 
-def _write(path: Path, content: bytes) -> None:
+def put_in_place(path: Path, content: bytes) -> None:
     """Put a file in place at once, when all of it is on the disk."""
     part = path.with_suffix(f".{uuid.uuid4().hex}.part")
     try:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from nasfleet.catalogue import (
     CellTree,
-    Choices,
     ConvChain,
     ImageClassification,
     LanguageModeling,
-    PluginSpace,
+    MlpChoices,
     PluginTask,
     SearchSpec,
     Tabular,
@@ -47,13 +46,11 @@ def _check_gpu() -> None:
     require_gpu()
 
 
-def _check_images(
-    task: ImageClassification, space: ConvChain | Choices | PluginSpace | CellTree, data_dir: Path | None, seed: int
-) -> None:
-    if not isinstance(space, ConvChain):
+def _check_images(task: ImageClassification, space: object, data_dir: Path | None, seed: int) -> None:
+    if not isinstance(space, ConvChain | MlpChoices):
         raise InvalidInputError(
-            "spec.task.imageClassification trains convolutional networks, and spec.searchSpace has none: "
-            "search convChain, or train with a task of your own (spec.task.plugin)"
+            "spec.task.imageClassification trains convolutional and fully connected networks, and spec.searchSpace has none: "
+            "search convChain or mlp, or train with a task of your own (spec.task.plugin)"
         )
     with needing("trainer"):
         from nasfleet_trainer.datasets.reading import read_split

@@ -58,6 +58,19 @@ def _seconds(trial: Trial) -> str:
     return figures.duration(trial.measurement.seconds if trial.HasField("measurement") else None)
 
 
+def _steps(trial: Trial) -> str:
+    measured = trial.measurement
+    return figures.count(measured.steps if measured.HasField("steps") else None)
+
+
+def _seeds(trial: Trial) -> str:
+    """Return what each seed gave, and how far apart they are."""
+    measured = trial.measurement
+    if not measured.seed_values:
+        return figures.ABSENT
+    return f"{' '.join(map(figures.reward, measured.seed_values))} ± {figures.reward(measured.seed_deviation)}"
+
+
 def _state(trial: Trial) -> str:
     state = word(TrialState.Name(trial.state), "TRIAL_STATE_")
     if trial.state != TrialState.TRIAL_STATE_FAILED:
@@ -128,6 +141,8 @@ TRIALS: tuple[Column[Trial], ...] = (
     Column("BATCH", lambda trial: str(trial.batch), number=True, wide=True),
     Column("POLICY", lambda trial: str(trial.policy_version), number=True, wide=True),
     Column("ATTEMPTS", lambda trial: str(trial.attempt_count), number=True, wide=True),
+    Column("STEPS", _steps, number=True, wide=True),
+    Column("SEEDS", _seeds, number=True, wide=True),
     Column("HASH", lambda trial: trial.canonical_hash, wide=True),
     Column("TOKENS", lambda trial: ",".join(map(str, trial.tokens)), wide=True),
 )

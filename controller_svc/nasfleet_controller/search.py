@@ -7,6 +7,7 @@ seconds and come from outside, as do the architectures and the fences.
 
 from collections.abc import Mapping, Sequence
 
+from nasfleet.catalogue.convergence import MOST_UPDATES
 from nasfleet.measurement import Failure, FailureClass, FailureKind, Measurement
 from nasfleet.reward import reward_of
 from nasfleet_controller.batching import Batching, BatchRequest, Group, restore
@@ -58,6 +59,7 @@ class Search(LifeCycle):
             snapshot.average_reward,
         )
         self.update = snapshot.update
+        self._mean_rewards = snapshot.mean_rewards
         self.hashes = set(snapshot.hashes)
         self.exhausted = False
         self._batch_size = batch_size
@@ -190,8 +192,10 @@ class Search(LifeCycle):
     def learn(self, group: Group, update: Update | None, at: float) -> list[Record]:
         """Take note that a group was learned from."""
         self._lessons.end(group)
-        self.update = update or self.update
-        return [BatchLearned(self.search_id, tuple(trial.number for trial in group), update, at)]
+        if update is not None:
+            self.update = update
+            self._mean_rewards = (*self._mean_rewards, update.mean_reward)[-MOST_UPDATES:]
+        return [BatchLearned(self.search_id, tuple(trial.number for trial in group), update, at), *self.end_if_due(at)]
 
     def resume(self, at: float) -> list[Record]:
         """Go on, with what could not be learned from as well."""
@@ -234,7 +238,8 @@ class Search(LifeCycle):
 
     def _usage(self, at: float) -> Usage:
         tally, exhausted = self.tally, self.exhausted and not self._open
-        return Usage(tally.settled, tally.best, tally.trainer_seconds, self.running_seconds(at), exhausted)
+        running = self.running_seconds(at)
+        return Usage(tally.settled, tally.best, tally.trainer_seconds, running, exhausted, self._mean_rewards)
 
     def _release_all(self, why: str, at: float) -> list[Record]:
         """Take every lease back at nobody's cost, so that the trials wait in the order of their numbers."""

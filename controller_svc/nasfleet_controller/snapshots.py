@@ -63,6 +63,7 @@ class SearchSnapshot:
         unlearned: settled trials that wait to be learned from, by settle order; empty for a strategy that does not learn.
         update: the last update, with its checkpoint.
         credits: of the last settled trials with a reward, by settle order, as far back as its strategy looks.
+        mean_rewards: those of the last updates, in order; as many as a stopping rule may ask for.
     """
 
     search_id: int
@@ -87,6 +88,7 @@ class SearchSnapshot:
     unlearned: tuple[SettledTrial, ...] = ()
     update: Update | None = None
     credits: tuple[Credit, ...] = ()
+    mean_rewards: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

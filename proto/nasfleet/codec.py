@@ -49,6 +49,9 @@ def measurement_to_proto(measurement: Measurement) -> trial_pb2.Measurement:
         seconds=measurement.seconds,
         trainer_seconds=measurement.trainer_seconds,
         weights_uri=measurement.weights_uri,
+        seed_values=measurement.seed_values,
+        seed_deviation=measurement.seed_deviation,
+        steps=measurement.steps,
     )
 
 
@@ -62,6 +65,8 @@ def measurement_from_proto(message: trial_pb2.Measurement) -> Measurement:
         seconds=message.seconds,
         trainer_seconds=message.trainer_seconds,
         weights_uri=message.weights_uri if message.HasField("weights_uri") else None,
+        seed_values=tuple(message.seed_values),
+        steps=message.steps if message.HasField("steps") else None,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import Enum, auto
+from statistics import stdev
 
 from nasfleet.errors import InvalidInputError
 
@@ -50,6 +51,8 @@ class Measurement:
         parameters: trainable parameters of the child, if it has any.
         multiply_adds: of one forward pass on one example, if known.
         weights_uri: where the trained weights are, if they were kept.
+        seed_values: where a child was trained with several seeds, the figure of merit of each; `value` is their mean.
+        steps: steps of the training, where the task counts them.
 
     Raises:
         NotFiniteError: if a figure is not finite.
@@ -64,9 +67,11 @@ class Measurement:
     parameters: int | None = None
     multiply_adds: int | None = None
     weights_uri: str | None = None
+    seed_values: tuple[float, ...] = ()
+    steps: int | None = None
 
     def __post_init__(self) -> None:
-        figures = (self.value, self.seconds, self.trainer_seconds)
+        figures = (self.value, self.seconds, self.trainer_seconds, *self.seed_values)
         if not all(map(math.isfinite, figures)):
             raise NotFiniteError(f"a measurement must be finite, got {figures}: report a failure instead")
         _refuse_too_large(self.value)
@@ -74,12 +79,18 @@ class Measurement:
         _refuse_negative("trainer_seconds", self.trainer_seconds)
         _refuse_negative("parameters", self.parameters or 0)
         _refuse_negative("multiply_adds", self.multiply_adds or 0)
+        _refuse_negative("steps", self.steps or 0)
         if any(later.epoch <= earlier.epoch for earlier, later in zip(self.epochs, self.epochs[1:], strict=False)):
             raise InvalidInputError(f"epochs must grow, got {[epoch.epoch for epoch in self.epochs]}")
-        if max(self.parameters or 0, self.multiply_adds or 0) > LARGEST_COUNT:
+        if max(self.parameters or 0, self.multiply_adds or 0, self.steps or 0) > LARGEST_COUNT:
             raise InvalidInputError(
-                f"{self.parameters} parameters and {self.multiply_adds} multiply-adds: no network has so many"
+                f"{self.parameters} parameters, {self.multiply_adds} multiply-adds, {self.steps} steps: no network has so many"
             )
+
+    @property
+    def seed_deviation(self) -> float | None:
+        """Return the sample standard deviation of what the seeds gave, or None for fewer than two."""
+        return stdev(self.seed_values) if len(self.seed_values) > 1 else None
 
 
 def _refuse_too_large(value: float) -> None:

@@ -9,6 +9,7 @@ from nasfleet.catalogue import (
     ChoiceDecision,
     Choices,
     InvalidParametersError,
+    MlpChoices,
     NegativeError,
     PluginTask,
     PoolSelector,
@@ -120,9 +121,9 @@ def test_everything_that_a_message_lacks_is_named_at_once() -> None:
         spec_from_proto(message)
 
     assert str(raised.value).splitlines() == [
-        "spec.searchSpace is missing: give one of convChain, choices, plugin, recurrentCell",
+        "spec.searchSpace is missing: give one of convChain, choices, plugin, recurrentCell, mlp",
         "spec.strategy.random.batchSize is 0: give a whole number from 1 to 65,536, in trials",
-        "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin, languageModeling",
+        "spec.task is missing: give one of imageClassification, tabular, synthetic, plugin, languageModeling, lunarLander",
         "spec.budget is missing: give a map of fields",
     ]
 
@@ -138,3 +139,11 @@ def test_a_value_of_an_enumeration_that_is_not_known_is_refused() -> None:
 def test_a_failure_of_no_kind_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"a failure has the kind 0: give one of NOT_FINITE \(1\)"):
         failure_from_proto(trial_pb2.Failure(message="?"))
+
+
+def test_a_value_of_a_list_of_enumerations_that_is_not_known_is_refused() -> None:
+    message = spec_to_proto(smallest_spec(search_space=SearchSpaceSection(space=MlpChoices())))
+    message.search_space.mlp.activations.append(77)  # type: ignore[arg-type]  # what a newer client might send
+
+    with pytest.raises(InvalidParametersError, match=r"spec\.searchSpace\.mlp\.activations has the number 77: give a list of"):
+        spec_from_proto(message)

@@ -160,3 +160,18 @@ def test_every_command_explains_itself() -> None:
 
 def test_the_version_is_told() -> None:
     assert "0.1.0" in CliRunner().invoke(cli, ["--version"]).output
+
+
+def test_the_wide_table_of_trials_shows_what_each_seed_gave_and_their_deviation() -> None:
+    several, one = trial_message(0, 0.5), trial_message(1, 0.5)
+    several.measurement.seed_values.extend([0.25, 0.75])
+    several.measurement.seed_deviation = 0.35355
+    several.measurement.steps = 12_345
+    columns = {column.head: column for column in tables.TRIALS}
+
+    assert (columns["SEEDS"].text(several), columns["SEEDS"].text(one)) == ("0.25 0.75 ± 0.3535", "-")
+    assert (columns["STEPS"].text(several), columns["STEPS"].text(one)) == ("12,345", "-")
+    assert columns["SEEDS"].wide
+    plain = json.loads(as_json([several], one=True))
+    assert plain["measurement"]["seedValues"] == [0.25, 0.75]
+    assert plain["measurement"]["seedDeviation"] == 0.35355

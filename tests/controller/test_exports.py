@@ -1,8 +1,10 @@
 """Exported source tries itself on images as those of the search."""
 
+from dataclasses import replace
+
 import pytest
 
-from nasfleet.catalogue import ConvChain, SearchSpaceSection
+from nasfleet.catalogue import ConvChain, LunarLander, MlpChoices, SearchSpaceSection
 from nasfleet.catalogue.tasks import Dataset, ImageClassification, Synthetic
 from nasfleet.names import TrialName
 from nasfleet.v1.results_pb2 import ExportFormat
@@ -43,3 +45,10 @@ def test_exported_source_tries_itself_on_images_of_the_searchs_size(task: ImageC
     spec = smallest_spec(task=task, search_space=SearchSpaceSection(space=ConvChain(layers=1)))
     exported = export(TRIAL, spec, ExportFormat.EXPORT_FORMAT_PYTORCH)
     assert f"images = torch.zeros({images})\n" in exported.content
+
+
+def test_exported_source_of_an_agent_reads_observations_and_values_actions() -> None:
+    spec = smallest_spec(task=LunarLander(), search_space=SearchSpaceSection(space=MlpChoices(layers=1)))
+    exported = export(replace(TRIAL, tokens=(0, 0)), spec, ExportFormat.EXPORT_FORMAT_PYTORCH)
+    assert "inputs: int = 8, outputs: int = 4" in exported.content
+    assert export(replace(TRIAL, tokens=(0, 0)), spec, ExportFormat.EXPORT_FORMAT_TEXT).content.startswith("layer  width")

@@ -34,8 +34,10 @@ def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in
     with Store(url) as store:
         store.commit([record for record in history.records if not isinstance(record, PoolDeclared | PoolDeleted)])
         before = store.load()
-        with store._writer.begin() as connection:  # what the first version made is this without the pools
+        with store._writer.begin() as connection:  # what the first version made is this without what came after it
             connection.execute(text("DROP TABLE pools"))
+            for column in ("steps", "seed_values"):
+                connection.execute(text(f"ALTER TABLE trials DROP COLUMN {column}"))
             connection.execute(text("UPDATE alembic_version SET version_num = 'v0001'"))
     declared = PoolDeclared(PoolName("default", "gpu"), {"gpu": "h200"}, "trainer", 400)
     with Store(url) as store:

@@ -236,11 +236,15 @@ class History:
             return
         learned = [story.unlearned.pop(self._rng.randrange(len(story.unlearned))) for _ in range(min(2, len(story.unlearned)))]
         last = story.snapshot.update.version if story.snapshot.update else 0
-        update = Update(last + 1, 0.5, 0.25, 1.5, 2.5, 1, self._rng.randbytes(50)) if self._rng.random() < 0.8 else None
+        update = (
+            Update(last + 1, 0.5, self._rng.random(), 1.5, 2.5, 1, self._rng.randbytes(50))
+            if self._rng.random() < 0.8
+            else None
+        )
         numbers = tuple(trial.number for trial in learned)
         self.records.append(BatchLearned(story.snapshot.search_id, numbers, update, self._at))
         if update:
-            self._set(story, update=update)
+            self._set(story, update=update, mean_rewards=(*story.snapshot.mean_rewards, update.mean_reward))
 
 
 def _failed(trial: OpenTrial, failure: Failure) -> OpenTrial:

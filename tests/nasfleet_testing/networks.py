@@ -15,6 +15,8 @@ from nasfleet.spaces.conv_layers import (
     PoolLayer,
 )
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import ACTIVATIONS as MLP_ACTIVATIONS
+from nasfleet.spaces.mlp import Mlp, MlpLayer
 
 # Figure 7 of Zoph & Le 2017, layers counted from 1 as there: height, width, filters, layers read.
 _FIGURE_7 = (
@@ -75,3 +77,9 @@ _others: st.SearchStrategy[Layer] = (
     | st.builds(ContrastNormLayer, size=st.sampled_from([3, 5, 9]))
     | st.builds(DropoutLayer, rate=st.sampled_from([0.1, 0.25, 0.5]))
 )
+
+
+def mlps(max_layers: int = 4) -> st.SearchStrategy[Mlp]:
+    """Return networks of any number of layers; they are narrow, so that they can be run."""
+    layers = st.builds(MlpLayer, st.integers(1, 9), st.sampled_from(MLP_ACTIVATIONS))
+    return st.lists(layers, min_size=1, max_size=max_layers).map(tuple).map(Mlp)

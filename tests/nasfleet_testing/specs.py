@@ -1,6 +1,7 @@
 """Generated search specs, drawn from the catalogue's own descriptions, for laws that hold for every search."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import reject
@@ -85,6 +86,10 @@ def _take_back(values: dict[str, Any], error: InvalidParametersError) -> None:
             values[name] = SearchSpaceSection(space=ConvChain())
         elif name == "decisions":
             reject()
+        elif name == "task":
+            values[name] = Synthetic()
+        elif name == "budget":
+            values[name] = replace(values[name], convergence=None)
         elif name in values:
             values.pop(name)
         elif "space" in values:  # an alternative that stands among the section's own fields

@@ -1,6 +1,7 @@
 """What every database must do to be a store; a back end is a subclass with a `store_url` fixture."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -153,6 +154,18 @@ class StoreContract:
         assert [epoch.value for epoch in details.curve] == [0.25, 0.5]
         assert (details.trial.attempt_count, details.trial.trainer, details.trial.failure) == (2, "trainer-0", gone)
         assert (details.trial.state, details.trial.reward) == (TrialState.SUCCEEDED, 0.5)
+
+    def test_what_each_seed_gave_and_the_steps_come_back(self, store: Store) -> None:
+        started, ended, settled = measured(0, 0.5)
+        assert isinstance(settled, TrialSettled)
+        of_seeds = Measurement(0.5, (), 1.0, 1.0, seed_values=(0.25, 0.1 + 0.2, 0.75), steps=2**40)
+        store.commit([created(), proposed(2), started, ended, replace(settled, measurement=of_seeds), *measured(1, 0.5)])
+        assert store.results.trial(TrialName(SEARCH, 0)).trial.measurement == of_seeds
+        other = store.results.trial(TrialName(SEARCH, 1)).trial.measurement
+        assert other is not None
+        assert (other.seed_values, other.steps) == ((), None)
+        page = store.results.page(TrialQuery(SEARCH, "steps > 1000"), 10)
+        assert [trial.name.number for trial in page.trials] == [0]
 
     def test_what_is_not_there_is_named(self, store: Store) -> None:
         with pytest.raises(NotFoundError, match="namespaces/default/searches/digits"):

@@ -22,6 +22,7 @@ from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_layers import BatchNormLayer, ContrastNormLayer, ConvLayer, DropoutLayer, Layer, PoolLayer
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import Mlp, MlpLayer
 from nasfleet_testing.image_files import write_binary
 from nasfleet_testing.specs import smallest_spec
 from nasfleet_trainer.failures import CannotBuildError, NotFiniteError, TrainerUnableError
@@ -113,7 +114,7 @@ def test_test_batch_makes_no_difference(tmp_path: Path) -> None:
 
 def test_failures_are_told_apart(tmp_path: Path) -> None:
     task = ImageClassification(**SMALL)
-    with pytest.raises(CannotBuildError, match="this architecture is a list of values: search convChain"):
+    with pytest.raises(CannotBuildError, match="this architecture is neither: search convChain or mlp"):
         trained(task, description=Assignment({"depth": 3}))
     with pytest.raises(NotFiniteError, match="the child diverged in epoch 1"):
         trained(ImageClassification(**(SMALL | {"learning_rate": 100, "weight_decay": 1})))
@@ -213,3 +214,16 @@ def test_networks_that_hand_on_too_many_channels_are_not_built() -> None:
     layers += (BatchNormLayer(inputs=tuple(range(number))) for number in range(1, 9))
     with pytest.raises(CannotBuildError, match="up to 524,288 channels in a layer: at most 2,147,483,648 and 65,536"):
         trained(ImageClassification(**SMALL), description=ConvNet(tuple(layers)))
+
+
+def test_a_fully_connected_network_is_trained_on_flattened_images(tmp_path: Path) -> None:
+    task = ImageClassification(**SMALL)
+    description = Mlp((MlpLayer(32, "relu"), MlpLayer(16, "tanh")))
+    measurement = ImageClassificationTask(task).train(child_run(task, description, artifacts_dir=tmp_path), silent)
+    assert measurement.value > 0.5
+    assert measurement.parameters == 65 * 32 + 33 * 16 + 17 * 10
+    assert measurement.multiply_adds == 64 * 32 + 32 * 16 + 16 * 10
+    weights = safetensors.torch.load_file(Path(url2pathname(urlparse(measurement.weights_uri or "").path)))
+    module: dict[str, Any] = {"__name__": "exported"}
+    exec(compile(pytorch_source(description, 1, 10, 8), "exported.py", "exec"), module)
+    module["Network"]().load_state_dict(weights)

@@ -1,30 +1,28 @@
-"""The task `imageClassification`: trains a convolutional child and measures its accuracy on held out training images."""
+"""The task `imageClassification`: trains a child on images and measures its accuracy on training images that were held out."""
 
-import math
 import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import nn
 
-from nasfleet.catalogue.search import Weights
-from nasfleet.catalogue.spaces import MAX_PARAMETERS
 from nasfleet.catalogue.tasks import ImageClassification
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Measurement
-from nasfleet.names import TrialName
-from nasfleet.reward import reward_of
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import Mlp
 from nasfleet_trainer import accounting
 from nasfleet_trainer.augmentation import Augmentation
 from nasfleet_trainer.compute import Compute, choose_compute
 from nasfleet_trainer.datasets.labelled_images import LabelledImages
 from nasfleet_trainer.datasets.reading import read_split
 from nasfleet_trainer.failures import CannotBuildError
+from nasfleet_trainer.keeping import Keeping
 from nasfleet_trainer.networks.conv_net import ConvNetwork
+from nasfleet_trainer.networks.mlp import MlpNetwork
 from nasfleet_trainer.tasks.task import ChildRun, Report
 from nasfleet_trainer.training import Examples, Training
-from nasfleet_trainer.weights import keep_weights
 
 MAX_CHANNELS = 65536
 
@@ -48,59 +46,43 @@ class ImageClassificationTask:
     def __init__(self, section: ImageClassification) -> None:
         self._section = section
         self._prepared: Prepared | None = None
-        self._best_reward = -math.inf
+        self._keeping = Keeping()
 
     def train(self, run: ChildRun, report: Report) -> Measurement:
         """Return the accuracy of a child on the validation images, after each epoch and at the end."""
         started = time.perf_counter()
         description = run.description
-        if not isinstance(description, ConvNet):
+        if not isinstance(description, ConvNet | Mlp):
             raise CannotBuildError(
-                "imageClassification trains convolutional networks, and this architecture is a list of values: search "
-                "convChain, or train with a task of your own"
+                "imageClassification trains convolutional and fully connected networks, and this architecture is neither: "
+                "search convChain or mlp, or train with a task of your own"
             )
         if self._prepared is None:
             self._prepared = prepare(self._section, run)
         network = build(description, self._prepared, run.seed)
         epochs = self._train(network, description, self._prepared, run.seed, report)
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
-        return self._keeping_weights(run, network, measurement, self._prepared)
+        return self._keeping.keep(run, network, measurement, _facts(self._section, run, self._prepared))
 
     def _train(
-        self, network: ConvNetwork, description: ConvNet, prepared: Prepared, seed: int, report: Report
+        self, network: nn.Module, description: ConvNet | Mlp, prepared: Prepared, seed: int, report: Report
     ) -> tuple[EpochMeasurement, ...]:
-        rate = description.learning_rate
+        rate, optimizer = None, None
+        if isinstance(description, ConvNet):
+            rate, optimizer = description.learning_rate, description.optimizer
         training = Training(
             network,
             recipe=self._section if rate is None else replace(self._section, learning_rate=rate),
             augmentation=prepared.augmentation,
             compute=prepared.compute,
             seed=seed,
-            optimizer=description.optimizer,
+            optimizer=optimizer,
         )
         epochs = []
         for epoch in training.epochs(prepared.train, prepared.validation):
             report(epoch, examples=len(prepared.train))
             epochs.append(epoch)
         return tuple(epochs)
-
-    def _keeping_weights(
-        self, run: ChildRun, network: ConvNetwork, measurement: Measurement, prepared: Prepared
-    ) -> Measurement:
-        """Return the measurement with the URI of the weights, if the search keeps these.
-
-        Which child is the best of a search, only the controller knows; the best of this process is enough to keep that one.
-        """
-        reward = reward_of(run.spec.reward, measurement)
-        wanted = run.spec.weights is Weights.ALL or (run.spec.weights is Weights.BEST and reward >= self._best_reward)
-        self._best_reward = max(self._best_reward, reward)
-        if not wanted or run.artifacts_dir is None:
-            return measurement
-        facts = _facts(self._section, run, measurement, prepared)
-        return replace(
-            measurement,
-            weights_uri=keep_weights(run.artifacts_dir, TrialName.parse(run.trial), network.state_dict(), facts),
-        )
 
 
 def prepare(section: ImageClassification, run: ChildRun) -> Prepared:
@@ -130,41 +112,52 @@ def _on_device(examples: LabelledImages, compute: Compute) -> Examples:
     return Examples(torch.from_numpy(examples.images).to(compute.device), torch.from_numpy(examples.labels).to(compute.device))
 
 
-def build(description: ConvNet, prepared: Prepared, seed: int) -> ConvNetwork:
+def build(description: ConvNet | Mlp, prepared: Prepared, seed: int) -> nn.Module:
     """Return the child network on its device, its parameters drawn from the seed.
 
     Raises:
         CannotBuildError: if it is too large for any trainer: layers that are no convolutions hand all channels on.
     """
-    parameters, widest = description.parameters(prepared.channels), max(description.output_channels(prepared.channels))
+    if isinstance(description, ConvNet):
+        _check_size(description, prepared.channels)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _network(description, prepared)
+    return network.to(prepared.compute.device).to(memory_format=prepared.compute.memory_format)
+
+
+def _check_size(network: ConvNet, channels: int) -> None:
+    parameters, widest = network.parameters(channels), max(network.output_channels(channels))
     if parameters > MAX_PARAMETERS or widest > MAX_CHANNELS:
         raise CannotBuildError(
             f"the network has {parameters:,} parameters and up to {widest:,} channels in a layer: "
             f"at most {MAX_PARAMETERS:,} and {MAX_CHANNELS:,} can be trained"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = ConvNetwork(description, channels=prepared.channels, classes=prepared.classes)
-    return network.to(prepared.compute.device).to(memory_format=prepared.compute.memory_format)
 
 
-def _measurement(description: ConvNet, prepared: Prepared, epochs: tuple[EpochMeasurement, ...], seconds: float) -> Measurement:
-    channels, classes = prepared.channels, prepared.classes
+def _network(description: ConvNet | Mlp, prepared: Prepared) -> nn.Module:
+    if isinstance(description, Mlp):
+        return MlpNetwork(description, inputs=prepared.channels * prepared.side**2, outputs=prepared.classes)
+    return ConvNetwork(description, channels=prepared.channels, classes=prepared.classes)
+
+
+def _measurement(
+    description: ConvNet | Mlp, prepared: Prepared, epochs: tuple[EpochMeasurement, ...], seconds: float
+) -> Measurement:
+    images = {"side": prepared.side, "channels": prepared.channels, "classes": prepared.classes}
     return Measurement(
         value=epochs[-1].value,
         epochs=epochs,
         seconds=seconds,
         trainer_seconds=seconds,
-        parameters=accounting.parameters(description, channels=channels, classes=classes),
-        multiply_adds=accounting.multiply_adds(description, side=prepared.side, channels=channels, classes=classes),
+        parameters=accounting.parameters(description, **images),
+        multiply_adds=accounting.multiply_adds(description, **images),
     )
 
 
-def _facts(section: ImageClassification, run: ChildRun, measurement: Measurement, prepared: Prepared) -> dict[str, Any]:
+def _facts(section: ImageClassification, run: ChildRun, prepared: Prepared) -> dict[str, Any]:
     """Return what the weights' manifest says of a child: all that measuring its value again takes, beside the data set."""
     return {
-        "tokens": run.tokens,
-        "seed": run.seed,
         "dataset": section.dataset,
         "folder": section.folder,
         "splitSeed": run.spec.seed,
@@ -175,6 +168,4 @@ def _facts(section: ImageClassification, run: ChildRun, measurement: Measurement
         "classes": prepared.classes,
         "whiten": prepared.augmentation.whiten,
         "upsampleSize": prepared.augmentation.enlarged_side,
-        "value": measurement.value,
-        "parameters": measurement.parameters,
     }

@@ -4,17 +4,19 @@ import importlib
 from typing import cast
 
 from nasfleet.catalogue.language_modeling import LanguageModeling
+from nasfleet.catalogue.lunar_lander import LunarLander
 from nasfleet.catalogue.search import SearchSpec
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet_trainer.failures import TrainerUnableError
 from nasfleet_trainer.tasks.task import InlineTask, Task
 
-_Section = ImageClassification | Tabular | Synthetic | PluginTask | LanguageModeling
+_Section = ImageClassification | Tabular | Synthetic | PluginTask | LanguageModeling | LunarLander
 
 # By name, so that the agent imports no torch.
 _PROCESS_TASKS: dict[type[_Section], str] = {
     ImageClassification: "nasfleet_trainer.tasks.image_classification:ImageClassificationTask",
     LanguageModeling: "nasfleet_trainer.tasks.language_modeling:LanguageModelingTask",
+    LunarLander: "nasfleet_trainer.tasks.lunar_lander:LunarLanderTask",
 }
 _INLINE_TASKS: dict[type[_Section], str] = {
     Synthetic: "nasfleet_trainer.tasks.synthetic:SyntheticTask",

@@ -27,8 +27,8 @@ class ChildRun:
     """One child network to train.
 
     Attributes:
-        description: the network, decoded and valid: a `ConvNet`, a `RecurrentCell`, or an `Assignment` of values to names
-            of decisions.
+        description: the network, decoded and valid: a `ConvNet`, a `RecurrentCell`, an `Mlp`, or an `Assignment` of values to
+            the names of decisions.
         tokens: the choices that it was decoded from.
         seed: what all randomness of this training must come from.
         spec: the search that asks; `spec.task` holds the task's own parameters.

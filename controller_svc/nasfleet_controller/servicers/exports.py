@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nasfleet.catalogue import Dataset, ImageClassification, SearchSpec
+from nasfleet.catalogue import Dataset, ImageClassification, LunarLander, SearchSpec
 from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet.export import drawing, json_document, pytorch_source
 from nasfleet.spaces.building import build_space
@@ -48,5 +48,7 @@ def _images(spec: SearchSpec) -> tuple[int, int, int]:
             return (1, 10, 8)
         case ImageClassification(dataset=Dataset.FOLDER):
             return (3, 10, spec.task.image_size)
+        case LunarLander():
+            return (8, 4, 1)  # an observation is one pixel of eight channels
         case _:
             return (3, 10, 32)

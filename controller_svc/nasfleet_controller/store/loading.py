@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from nasfleet.catalogue import Reinforce
+from nasfleet.catalogue.convergence import MOST_UPDATES
 from nasfleet.codec import spec_from_proto
 from nasfleet.measurement import FailureClass, FailureKind
 from nasfleet.names import SearchName
@@ -60,6 +61,7 @@ def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
         unlearned=_unlearned(connection, row.search_id) if isinstance(spec.strategy, Reinforce) else (),
         update=_last_update(connection, row.search_id),
         credits=_credits(connection, row.search_id, reach(spec)),
+        mean_rewards=_mean_rewards(connection, row.search_id),
     )
 
 
@@ -175,3 +177,9 @@ def _last_update(connection: Connection, search_id: int) -> Update | None:
         staleness=row.staleness,
         checkpoint=row.checkpoint,
     )
+
+
+def _mean_rewards(connection: Connection, search_id: int) -> tuple[float, ...]:
+    of_search = policy_updates.c.search_id == search_id
+    query = select(policy_updates.c.mean_reward).where(of_search).order_by(policy_updates.c.version.desc()).limit(MOST_UPDATES)
+    return tuple(reversed(connection.scalars(query).all()))

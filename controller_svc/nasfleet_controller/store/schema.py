@@ -21,7 +21,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "v0002"
+HEAD = "v0003"
 """The schema version that this program reads and writes: the last one of `migrations/versions`."""
 
 # INTEGER makes a SQLite key the row's own number; elsewhere it has 32 bits, too few for fences.
@@ -78,6 +78,8 @@ trials = Table(
     Column("seconds", Double),
     Column("trainer_seconds", Double),
     Column("weights_uri", Text),
+    Column("steps", BigInteger),
+    Column("seed_values", Text),  # a JSON array, of a search with several seeds for each trial
     Column("failure_kind", Integer),
     Column("failure_message", Text),
     Column("failure_traceback", Text),

@@ -70,6 +70,7 @@ TRIAL_FIELDS = {
     "parameters": Field(trials.c.parameters, number),
     "multiply_adds": Field(trials.c.multiply_adds, number),
     "seconds": Field(trials.c.seconds, number),
+    "steps": Field(trials.c.steps, number),
     "trainer": Field(trials.c.trainer, str, ordered=False),
     "batch": Field(trials.c.batch, number),
     "policy_version": Field(trials.c.policy_version, number),
@@ -121,6 +122,8 @@ def _measurement(row: Row[Any]) -> Measurement | None:
         parameters=row.parameters,
         multiply_adds=row.multiply_adds,
         weights_uri=row.weights_uri,
+        seed_values=tuple(json.loads(row.seed_values or "[]")),
+        steps=row.steps,
     )
 
 

@@ -216,6 +216,8 @@ def _measured(measurement: Measurement) -> _Row:
         "seconds": measurement.seconds,
         "trainer_seconds": measurement.trainer_seconds,
         "weights_uri": measurement.weights_uri,
+        "steps": measurement.steps,
+        "seed_values": json.dumps(measurement.seed_values) if measurement.seed_values else None,
     }
 
 

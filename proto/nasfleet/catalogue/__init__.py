@@ -2,7 +2,10 @@
 
 from nasfleet.catalogue.cell_tree import CellActivation, CellCombination, CellNode, CellTree, GivenCell
 from nasfleet.catalogue.conv_chain import AnchorOrder, ChildOptimizer, ConvActivation, ConvChain, LayerType, PoolOperation
+from nasfleet.catalogue.convergence import Convergence
 from nasfleet.catalogue.language_modeling import Corpus, LanguageModeling, TextUnit
+from nasfleet.catalogue.lunar_lander import EpsilonDecay, LanderScore, LunarLander
+from nasfleet.catalogue.mlp import MlpActivation, MlpChoices
 from nasfleet.catalogue.pool import (
     Autoscaling,
     TrainerPoolDocument,
@@ -55,8 +58,10 @@ __all__ = [
     "Choices",
     "ConvActivation",
     "ConvChain",
+    "Convergence",
     "Corpus",
     "Dataset",
+    "EpsilonDecay",
     "Evolution",
     "Exhaustive",
     "FailureRates",
@@ -68,8 +73,12 @@ __all__ = [
     "InvalidParametersError",
     "InversePerplexity",
     "InverseSquaredPerplexity",
+    "LanderScore",
     "LanguageModeling",
     "LayerType",
+    "LunarLander",
+    "MlpActivation",
+    "MlpChoices",
     "NegativeError",
     "PluginSpace",
     "PluginTask",

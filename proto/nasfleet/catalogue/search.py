@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.convergence import Convergence
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN, LABELS_HINT
 from nasfleet.catalogue.language_modeling import LanguageModeling
+from nasfleet.catalogue.lunar_lander import LunarLander
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem
 from nasfleet.catalogue.rewards import (
@@ -18,6 +20,7 @@ from nasfleet.catalogue.rewards import (
 from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Bayesian, Evolution, Exhaustive, Grid, Random, Reinforce
+from nasfleet.catalogue.suiting import SUITING, unsuited
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
 from nasfleet.names import DEFAULT_NAMESPACE
 
@@ -42,6 +45,7 @@ class Budget(Block):
     duration: float | None = parameter(
         "Time that it runs, suspended time apart.", default=None, exclusive_minimum=0, maximum=1e10, unit="seconds"
     )
+    convergence: Convergence | None = parameter("Rewards that are steady and good enough.", default=None)
 
 
 @block
@@ -114,7 +118,7 @@ class SearchSpec(Block):
 
     search_space: SearchSpaceSection = parameter("What is searched.")
     strategy: Reinforce | Random | Exhaustive | Evolution | Grid | Bayesian = parameter("How architectures are proposed.")
-    task: ImageClassification | Tabular | Synthetic | PluginTask | LanguageModeling = parameter(
+    task: ImageClassification | Tabular | Synthetic | PluginTask | LanguageModeling | LunarLander = parameter(
         "How networks are trained and measured."
     )
     reward: Accuracy | BestOfLastEpochsCubed | NegativeError | InverseSquaredPerplexity | InversePerplexity = parameter(
@@ -149,6 +153,13 @@ class SearchSpec(Block):
         min_length=1,
         max_length=2048,
     )
+    seeds_per_trial: int = parameter(
+        "Trainings of each child, which differ only by their seed; its measurement is their mean, and has the value of each.",
+        default=1,
+        minimum=1,
+        maximum=1000,
+        unit="seeds",
+    )
 
     RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
@@ -177,6 +188,7 @@ class SearchSpec(Block):
             "give inverseSquaredPerplexity, inversePerplexity or negativeError",
             path="reward",
         ),
+        *SUITING,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -204,6 +216,9 @@ class SearchSpec(Block):
         if isinstance(self.task, LanguageModeling) and isinstance(self.reward, Accuracy | BestOfLastEpochsCubed):
             fault = "grows with the perplexity that languageModeling measures, of which less is better"
             yield Problem(("reward",), fault, "give inverseSquaredPerplexity, inversePerplexity or negativeError")
+        yield from unsuited(
+            self.search_space.space, self.strategy, self.task, self.budget.convergence, seeds_per_trial=self.seeds_per_trial
+        )
 
 
 class ApiVersion(Named):

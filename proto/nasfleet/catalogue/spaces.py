@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.cell_tree import CellTree
 from nasfleet.catalogue.conv_chain import SPACE_SOURCE, ConvChain
+from nasfleet.catalogue.mlp import MlpChoices
 from nasfleet.catalogue.parameter import parameter
 from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.catalogue.rule import Rule
@@ -119,7 +120,7 @@ class SearchSpaceSection(Block):
     """What is searched: one space, and how it grows."""
 
     growth: Growth | None = parameter("How the space grows; with convChain and recurrentCell only.", default=None)
-    space: ConvChain | Choices | PluginSpace | CellTree = parameter("The space.", inline=True)
+    space: ConvChain | Choices | PluginSpace | CellTree | MlpChoices = parameter("The space.", inline=True)
 
     RULES = (
         Rule(

@@ -2,11 +2,9 @@
 
 UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
     ("metadata",): frozenset({"annotations", "generateName", "labels"}),
-    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "seedsPerTrial", "warmStart"}),
-    ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent", "mlp"}),
+    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "warmStart"}),
+    ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent"}),
     ("spec", "strategy"): frozenset({"enas"}),
-    ("spec", "task"): frozenset({"lunarLander"}),
-    ("spec", "budget"): frozenset({"convergence"}),
 }
 
 

@@ -7,6 +7,7 @@ from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_layers import Layer
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.layer_values import values_of
+from nasfleet.spaces.mlp import Mlp
 from nasfleet.spaces.recurrent_cell import Operation, RecurrentCell
 from nasfleet.spaces.space import Description
 
@@ -21,6 +22,9 @@ def json_document(description: Description) -> str:
             document = {"kind": "Assignment", "values": dict(description)}
         case RecurrentCell():
             document = {"kind": "RecurrentCell", "base": description.base, "cell": _cell(description)}
+        case Mlp():
+            layers = [{"width": layer.width, "activation": layer.activation} for layer in description.layers]
+            document = {"kind": "Mlp", "layers": layers}
         case _:
             assert_never(description)
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -29,6 +29,7 @@ from nasfleet.spaces.conv_layers import (
     strides_of,
 )
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import Mlp
 from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet.spaces.space import Description
 
@@ -45,6 +46,9 @@ def drawing(description: Description) -> str:
             return "".join(f"{name:<{longest}}  {value}\n" for name, value in description.items())
         case RecurrentCell():
             return cell_drawing(description)
+        case Mlp():
+            rows = [f"{number:5}  {layer.width:5}  {layer.activation}" for number, layer in enumerate(description.layers)]
+            return "".join(f"{row}\n" for row in ["layer  width  activation", *rows, "output         linear"])
         case _:
             assert_never(description)
 

@@ -11,6 +11,7 @@ from typing import assert_never
 from nasfleet.errors import InvalidInputError
 from nasfleet.export import pytorch_parts as parts
 from nasfleet.export.cell_pytorch import cell_source
+from nasfleet.export.mlp_pytorch import mlp_source
 from nasfleet.spaces.conv_layers import (
     BatchNormLayer,
     ContrastNormLayer,
@@ -21,6 +22,7 @@ from nasfleet.spaces.conv_layers import (
     strides_of,
 )
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import Mlp
 from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet.spaces.space import Description
 
@@ -32,12 +34,15 @@ def pytorch_source(description: Description, channels: int, classes: int, side: 
     """Return the source of a module for images of `channels` that gives logits for `classes`; it tries itself on `side` pixels.
 
     A recurrent cell reads no images: its source is a layer that takes its own sizes.
+    A fully connected network reads all values of an image, so that its first layer depends on `side`.
 
     Raises:
         InvalidInputError: if the architecture is not a network by itself, or a number is not positive.
     """
     if isinstance(description, RecurrentCell):
         return cell_source(description)
+    if isinstance(description, Mlp):
+        return mlp_source(description, inputs=channels * side * side, outputs=classes)
     if not isinstance(description, ConvNet):
         raise InvalidInputError("this architecture is a list of values, not a network: export it as JSON")
     if channels < 1 or classes < 1:

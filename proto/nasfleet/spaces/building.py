@@ -4,6 +4,7 @@ from typing import assert_never
 
 from nasfleet.catalogue.cell_tree import CellTree
 from nasfleet.catalogue.conv_chain import ConvChain
+from nasfleet.catalogue.mlp import MlpChoices
 from nasfleet.catalogue.spaces import Choices, PluginSpace, SearchSpaceSection
 from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment_space import AssignmentSpace
@@ -11,6 +12,7 @@ from nasfleet.spaces.cell_tree import CellTreeSpace
 from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.decision import Choice
+from nasfleet.spaces.mlp_space import MlpSpace
 from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet.spaces.space import Description, SearchSpace
 
@@ -32,6 +34,8 @@ def build_space(section: SearchSpaceSection, layers: int | None = None) -> Searc
             return AssignmentSpace(plugin.decisions)
         case CellTree() as tree:
             return CellTreeSpace(tree, tree.base if layers is None else layers)
+        case MlpChoices() as mlp:
+            return MlpSpace(mlp)
         case _:
             assert_never(section.space)
 

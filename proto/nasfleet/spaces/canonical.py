@@ -7,11 +7,17 @@ from typing import Any
 
 from nasfleet.spaces.conv_layers import figures_of
 from nasfleet.spaces.conv_net import ConvNet
+from nasfleet.spaces.mlp import Mlp
 
 
 def tokens_hash(tokens: Iterable[int]) -> str:
     """Return 16 hexadecimal digits for these tokens."""
     return digest(",".join(map(str, tokens)))
+
+
+def mlp_hash(network: Mlp) -> str:
+    """Return 16 hexadecimal digits for these layers, in whatever order a space lists what they chose from."""
+    return digest(repr([(layer.width, layer.activation) for layer in network.layers]))
 
 
 def conv_net_hash(network: ConvNet) -> str:

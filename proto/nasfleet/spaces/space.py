@@ -7,9 +7,10 @@ from nasfleet.errors import InvalidInputError
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.decision import Choice, Decision, Value
+from nasfleet.spaces.mlp import Mlp
 from nasfleet.spaces.recurrent_cell import RecurrentCell
 
-Description = ConvNet | Assignment | RecurrentCell
+Description = ConvNet | Assignment | RecurrentCell | Mlp
 
 
 class InvalidTokensError(InvalidInputError):

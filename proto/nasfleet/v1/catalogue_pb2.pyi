@@ -235,6 +235,50 @@ CELL_ACTIVATION_SIN: CellActivation.ValueType  # 5
 """The sine; an addition of the paper's second experiment."""
 Global___CellActivation: _TypeAlias = CellActivation  # noqa: Y015
 
+class _MlpActivation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MlpActivationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MlpActivation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MLP_ACTIVATION_UNSPECIFIED: _MlpActivation.ValueType  # 0
+    """Means the default."""
+    MLP_ACTIVATION_RELU: _MlpActivation.ValueType  # 1
+    """max(x, 0)."""
+    MLP_ACTIVATION_SIGMOID: _MlpActivation.ValueType  # 2
+    """1 / (1 + exp(-x))."""
+    MLP_ACTIVATION_TANH: _MlpActivation.ValueType  # 3
+    """Hyperbolic tangent."""
+    MLP_ACTIVATION_ELU: _MlpActivation.ValueType  # 4
+    """x, below 0 exp(x) - 1."""
+    MLP_ACTIVATION_GELU: _MlpActivation.ValueType  # 5
+    """x times the normal distribution at x."""
+    MLP_ACTIVATION_SILU: _MlpActivation.ValueType  # 6
+    """x times sigmoid(x)."""
+    MLP_ACTIVATION_LEAKY_RELU: _MlpActivation.ValueType  # 7
+    """x, below 0 a hundredth of it."""
+
+class MlpActivation(_MlpActivation, metaclass=_MlpActivationEnumTypeWrapper):
+    """What becomes of the sums of a fully connected layer."""
+
+MLP_ACTIVATION_UNSPECIFIED: MlpActivation.ValueType  # 0
+"""Means the default."""
+MLP_ACTIVATION_RELU: MlpActivation.ValueType  # 1
+"""max(x, 0)."""
+MLP_ACTIVATION_SIGMOID: MlpActivation.ValueType  # 2
+"""1 / (1 + exp(-x))."""
+MLP_ACTIVATION_TANH: MlpActivation.ValueType  # 3
+"""Hyperbolic tangent."""
+MLP_ACTIVATION_ELU: MlpActivation.ValueType  # 4
+"""x, below 0 exp(x) - 1."""
+MLP_ACTIVATION_GELU: MlpActivation.ValueType  # 5
+"""x times the normal distribution at x."""
+MLP_ACTIVATION_SILU: MlpActivation.ValueType  # 6
+"""x times sigmoid(x)."""
+MLP_ACTIVATION_LEAKY_RELU: MlpActivation.ValueType  # 7
+"""x, below 0 a hundredth of it."""
+Global___MlpActivation: _TypeAlias = MlpActivation  # noqa: Y015
+
 class _Batching:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -390,6 +434,54 @@ TEXT_UNIT_WORD: TextUnit.ValueType  # 1
 TEXT_UNIT_CHARACTER: TextUnit.ValueType  # 2
 """Characters, ends of lines among them."""
 Global___TextUnit: _TypeAlias = TextUnit  # noqa: Y015
+
+class _LanderScore:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LanderScoreEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LanderScore.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LANDER_SCORE_UNSPECIFIED: _LanderScore.ValueType  # 0
+    """Means the default."""
+    LANDER_SCORE_MEAN: _LanderScore.ValueType  # 1
+    """The mean score of the evaluation episodes, as it is: a bad agent is worth less than none."""
+    LANDER_SCORE_COURSE: _LanderScore.ValueType  # 2
+    """The course's: |mean| / 30 if a training episode reached solvedScore, else 1e-5; flatters bad agents."""
+
+class LanderScore(_LanderScore, metaclass=_LanderScoreEnumTypeWrapper):
+    """What an agent is worth."""
+
+LANDER_SCORE_UNSPECIFIED: LanderScore.ValueType  # 0
+"""Means the default."""
+LANDER_SCORE_MEAN: LanderScore.ValueType  # 1
+"""The mean score of the evaluation episodes, as it is: a bad agent is worth less than none."""
+LANDER_SCORE_COURSE: LanderScore.ValueType  # 2
+"""The course's: |mean| / 30 if a training episode reached solvedScore, else 1e-5; flatters bad agents."""
+Global___LanderScore: _TypeAlias = LanderScore  # noqa: Y015
+
+class _EpsilonDecay:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EpsilonDecayEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EpsilonDecay.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EPSILON_DECAY_UNSPECIFIED: _EpsilonDecay.ValueType  # 0
+    """Means the default."""
+    EPSILON_DECAY_EPISODE: _EpsilonDecay.ValueType  # 1
+    """Once an episode."""
+    EPSILON_DECAY_STEP: _EpsilonDecay.ValueType  # 2
+    """Once a step, as the course project does: with 0.999 little is tried at random after 4,600 steps."""
+
+class EpsilonDecay(_EpsilonDecay, metaclass=_EpsilonDecayEnumTypeWrapper):
+    """How often the share of random actions is multiplied by its decay."""
+
+EPSILON_DECAY_UNSPECIFIED: EpsilonDecay.ValueType  # 0
+"""Means the default."""
+EPSILON_DECAY_EPISODE: EpsilonDecay.ValueType  # 1
+"""Once an episode."""
+EPSILON_DECAY_STEP: EpsilonDecay.ValueType  # 2
+"""Once a step, as the course project does: with 0.999 little is tried at random after 4,600 steps."""
+Global___EpsilonDecay: _TypeAlias = EpsilonDecay  # noqa: Y015
 
 class _Weights:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -870,6 +962,46 @@ class CellTree(_message.Message):
 Global___CellTree: _TypeAlias = CellTree  # noqa: Y015
 
 @_typing.final
+class MlpChoices(_message.Message):
+    """Fully connected networks: a width and an activation for each hidden layer, and a linear output."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAYERS_FIELD_NUMBER: _builtins.int
+    WIDTHS_FIELD_NUMBER: _builtins.int
+    ACTIVATIONS_FIELD_NUMBER: _builtins.int
+    layers: _builtins.int
+    """Hidden layers. Unit: layers. From 1 to 64. Default 2. Source: the course project ENAS on DDQN (IISc)."""
+    @_builtins.property
+    def widths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Widths that each hidden layer chooses from. Unit: units. 1 to 32 entries, each once, each from 1 to 65,536. Default
+        [64, 128, 256, 1024, 2048]. Source: the course project ENAS on DDQN (IISc).
+        """
+
+    @_builtins.property
+    def activations(self) -> _containers.RepeatedScalarFieldContainer[Global___MlpActivation.ValueType]:
+        """Activations that each hidden layer chooses from. 1 to 16 entries, each once. Default ["relu", "sigmoid"]. Source: the
+        course project ENAS on DDQN (IISc).
+        """
+
+    def __init__(
+        self,
+        *,
+        layers: _builtins.int | None = ...,
+        widths: _abc.Iterable[_builtins.int] | None = ...,
+        activations: _abc.Iterable[Global___MlpActivation.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_layers", b"_layers", "layers", b"layers"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_layers", b"_layers", "activations", b"activations", "layers", b"layers", "widths", b"widths"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__layers: _TypeAlias = _typing.Literal["layers"]  # noqa: Y015
+    _WhichOneofArgType__layers: _TypeAlias = _typing.Literal["_layers", b"_layers"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__layers) -> _WhichOneofReturnType__layers | None: ...
+
+Global___MlpChoices: _TypeAlias = MlpChoices  # noqa: Y015
+
+@_typing.final
 class SearchSpaceSection(_message.Message):
     """What is searched: one space, and how it grows."""
 
@@ -880,6 +1012,7 @@ class SearchSpaceSection(_message.Message):
     CHOICES_FIELD_NUMBER: _builtins.int
     PLUGIN_FIELD_NUMBER: _builtins.int
     RECURRENT_CELL_FIELD_NUMBER: _builtins.int
+    MLP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def growth(self) -> Global___Growth:
         """How the space grows; with convChain and recurrentCell only."""
@@ -900,6 +1033,10 @@ class SearchSpaceSection(_message.Message):
     def recurrent_cell(self) -> Global___CellTree:
         """Recurrent cells: trees that combine the input and the last output of the cell, with a cell state."""
 
+    @_builtins.property
+    def mlp(self) -> Global___MlpChoices:
+        """Fully connected networks: a width and an activation for each hidden layer, and a linear output."""
+
     def __init__(
         self,
         *,
@@ -908,12 +1045,13 @@ class SearchSpaceSection(_message.Message):
         choices: Global___Choices | None = ...,
         plugin: Global___PluginSpace | None = ...,
         recurrent_cell: Global___CellTree | None = ...,
+        mlp: Global___MlpChoices | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "plugin", b"plugin", "recurrent_cell", b"recurrent_cell", "space", b"space"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "mlp", b"mlp", "plugin", b"plugin", "recurrent_cell", b"recurrent_cell", "space", b"space"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "plugin", b"plugin", "recurrent_cell", b"recurrent_cell", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "conv_chain", b"conv_chain", "growth", b"growth", "mlp", b"mlp", "plugin", b"plugin", "recurrent_cell", b"recurrent_cell", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_space: _TypeAlias = _typing.Literal["conv_chain", "choices", "plugin", "recurrent_cell"]  # noqa: Y015
+    _WhichOneofReturnType_space: _TypeAlias = _typing.Literal["conv_chain", "choices", "plugin", "recurrent_cell", "mlp"]  # noqa: Y015
     _WhichOneofArgType_space: _TypeAlias = _typing.Literal["space", b"space"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_space) -> _WhichOneofReturnType_space | None: ...
 
@@ -1974,6 +2112,221 @@ class LanguageModeling(_message.Message):
 Global___LanguageModeling: _TypeAlias = LanguageModeling  # noqa: Y015
 
 @_typing.final
+class LunarLander(_message.Message):
+    """Trains a Q-network by double deep Q-learning in Gymnasium's LunarLander-v3; the figure of merit is its mean score."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPISODES_FIELD_NUMBER: _builtins.int
+    EPISODE_STEPS_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    SOLVED_SCORE_FIELD_NUMBER: _builtins.int
+    SOLVED_EPISODES_FIELD_NUMBER: _builtins.int
+    STOP_WHEN_SOLVED_FIELD_NUMBER: _builtins.int
+    EVALUATION_EPISODES_FIELD_NUMBER: _builtins.int
+    REPORT_EPISODES_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    REPLAY_SIZE_FIELD_NUMBER: _builtins.int
+    BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    LEARN_EVERY_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    TARGET_RATE_FIELD_NUMBER: _builtins.int
+    EPSILON_START_FIELD_NUMBER: _builtins.int
+    EPSILON_END_FIELD_NUMBER: _builtins.int
+    EPSILON_DECAY_FIELD_NUMBER: _builtins.int
+    EPSILON_DECAY_EACH_FIELD_NUMBER: _builtins.int
+    INHERIT_LAYERS_FIELD_NUMBER: _builtins.int
+    episodes: _builtins.int
+    """Longest training; it ends earlier once the task is solved. Unit: episodes. From 1 to 1,000,000. Default 1000. Source:
+    1,700 in the course project ENAS on DDQN (IISc).
+    """
+    episode_steps: _builtins.int
+    """Longest episode. Unit: steps. From 1 to 100,000. Default 1000. Source: Gymnasium, LunarLander; 900 in the course
+    project ENAS on DDQN (IISc).
+    """
+    steps: _builtins.int
+    """Steps after which no further episode of the training begins. Without it the episodes alone bound it. Unit: steps. From
+    1 to 1,000,000,000.
+    """
+    solved_score: _builtins.float
+    """Mean score of the last solvedEpisodes at which the task is solved. Unit: points. From -1,000,000 to 1,000,000. Default
+    200. Source: Gymnasium, LunarLander.
+    """
+    solved_episodes: _builtins.int
+    """Episodes in a row whose mean score has to reach solvedScore. Unit: episodes. From 1 to 100,000. Default 100. Source:
+    Gymnasium, LunarLander.
+    """
+    stop_when_solved: _builtins.bool
+    """Whether the training ends once the task is solved. Default true. Source: it does not in the course project ENAS on
+    DDQN (IISc).
+    """
+    evaluation_episodes: _builtins.int
+    """Episodes without random actions that measure the trained agent; their landscapes never occur in a training and are the
+    same for all agents of a search. Unit: episodes. From 1 to 100,000. Default 100. Source: Gymnasium, LunarLander; 500
+    in the course project ENAS on DDQN (IISc).
+    """
+    report_episodes: _builtins.int
+    """Episodes of the training that are reported together, as one epoch with their mean score. Unit: episodes. From 1 to
+    100,000. Default 50.
+    """
+    score: Global___LanderScore.ValueType
+    """What an agent is worth. Default Mean."""
+    replay_size: _builtins.int
+    """Steps that are remembered to learn from. Unit: steps. From 1 to 10,000,000. Default 100000. Source: the course project
+    ENAS on DDQN (IISc).
+    """
+    batch_size: _builtins.int
+    """Remembered steps that one update learns from. Unit: steps. From 1 to 65,536. Default 64. Source: the course project
+    ENAS on DDQN (IISc).
+    """
+    learn_every: _builtins.int
+    """Steps between two updates. Unit: steps. From 1 to 100,000. Default 4. Source: usual in published agents for
+    LunarLander, such as Petrelli's; not stated by a paper; 5 in the course project ENAS on DDQN (IISc).
+    """
+    learning_rate: _builtins.float
+    """Step size of Adam. Greater than 0 and at most 1. Default 0.0005. Source: usual in published agents for LunarLander,
+    such as Petrelli's; not stated by a paper; 1e-3 in the course project ENAS on DDQN (IISc).
+    """
+    discount: _builtins.float
+    """What a point is worth one step later. Unit: points. From 0 to 1. Default 0.99. Source: the course project ENAS on DDQN
+    (IISc).
+    """
+    target_rate: _builtins.float
+    """Share of the network that its target takes over with each update. Unit: share of the weights. Greater than 0 and at
+    most 1. Default 0.001. Source: the course project ENAS on DDQN (IISc).
+    """
+    epsilon_start: _builtins.float
+    """Share of random actions at the start. Unit: share of the actions. From 0 to 1. Default 1. Source: the course project
+    ENAS on DDQN (IISc).
+    """
+    epsilon_end: _builtins.float
+    """Least share of random actions. Unit: share of the actions. From 0 to 1. Default 0.01. Source: the course project ENAS
+    on DDQN (IISc).
+    """
+    epsilon_decay: _builtins.float
+    """What the share of random actions is multiplied by. Unit: share that is left. Greater than 0 and at most 1. Default
+    0.99. Source: 0.999 each step in the course project ENAS on DDQN (IISc).
+    """
+    epsilon_decay_each: Global___EpsilonDecay.ValueType
+    """How often it is multiplied. Default Episode. Source: each step in the course project ENAS on DDQN (IISc)."""
+    inherit_layers: _builtins.bool
+    """Whether each hidden layer begins with the weights of the layer that was trained last in this search, at the same place
+    with the same width and activation, if it reads as many values: the warm start that the course calls "ENAS". A score
+    then depends on what was trained before. Default false. Source: it does in the course project ENAS on DDQN (IISc).
+    """
+    def __init__(
+        self,
+        *,
+        episodes: _builtins.int | None = ...,
+        episode_steps: _builtins.int | None = ...,
+        steps: _builtins.int | None = ...,
+        solved_score: _builtins.float | None = ...,
+        solved_episodes: _builtins.int | None = ...,
+        stop_when_solved: _builtins.bool | None = ...,
+        evaluation_episodes: _builtins.int | None = ...,
+        report_episodes: _builtins.int | None = ...,
+        score: Global___LanderScore.ValueType | None = ...,
+        replay_size: _builtins.int | None = ...,
+        batch_size: _builtins.int | None = ...,
+        learn_every: _builtins.int | None = ...,
+        learning_rate: _builtins.float | None = ...,
+        discount: _builtins.float | None = ...,
+        target_rate: _builtins.float | None = ...,
+        epsilon_start: _builtins.float | None = ...,
+        epsilon_end: _builtins.float | None = ...,
+        epsilon_decay: _builtins.float | None = ...,
+        epsilon_decay_each: Global___EpsilonDecay.ValueType | None = ...,
+        inherit_layers: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_discount", b"_discount", "_episode_steps", b"_episode_steps", "_episodes", b"_episodes", "_epsilon_decay", b"_epsilon_decay", "_epsilon_decay_each", b"_epsilon_decay_each", "_epsilon_end", b"_epsilon_end", "_epsilon_start", b"_epsilon_start", "_evaluation_episodes", b"_evaluation_episodes", "_inherit_layers", b"_inherit_layers", "_learn_every", b"_learn_every", "_learning_rate", b"_learning_rate", "_replay_size", b"_replay_size", "_report_episodes", b"_report_episodes", "_score", b"_score", "_solved_episodes", b"_solved_episodes", "_solved_score", b"_solved_score", "_steps", b"_steps", "_stop_when_solved", b"_stop_when_solved", "_target_rate", b"_target_rate", "batch_size", b"batch_size", "discount", b"discount", "episode_steps", b"episode_steps", "episodes", b"episodes", "epsilon_decay", b"epsilon_decay", "epsilon_decay_each", b"epsilon_decay_each", "epsilon_end", b"epsilon_end", "epsilon_start", b"epsilon_start", "evaluation_episodes", b"evaluation_episodes", "inherit_layers", b"inherit_layers", "learn_every", b"learn_every", "learning_rate", b"learning_rate", "replay_size", b"replay_size", "report_episodes", b"report_episodes", "score", b"score", "solved_episodes", b"solved_episodes", "solved_score", b"solved_score", "steps", b"steps", "stop_when_solved", b"stop_when_solved", "target_rate", b"target_rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size", "_discount", b"_discount", "_episode_steps", b"_episode_steps", "_episodes", b"_episodes", "_epsilon_decay", b"_epsilon_decay", "_epsilon_decay_each", b"_epsilon_decay_each", "_epsilon_end", b"_epsilon_end", "_epsilon_start", b"_epsilon_start", "_evaluation_episodes", b"_evaluation_episodes", "_inherit_layers", b"_inherit_layers", "_learn_every", b"_learn_every", "_learning_rate", b"_learning_rate", "_replay_size", b"_replay_size", "_report_episodes", b"_report_episodes", "_score", b"_score", "_solved_episodes", b"_solved_episodes", "_solved_score", b"_solved_score", "_steps", b"_steps", "_stop_when_solved", b"_stop_when_solved", "_target_rate", b"_target_rate", "batch_size", b"batch_size", "discount", b"discount", "episode_steps", b"episode_steps", "episodes", b"episodes", "epsilon_decay", b"epsilon_decay", "epsilon_decay_each", b"epsilon_decay_each", "epsilon_end", b"epsilon_end", "epsilon_start", b"epsilon_start", "evaluation_episodes", b"evaluation_episodes", "inherit_layers", b"inherit_layers", "learn_every", b"learn_every", "learning_rate", b"learning_rate", "replay_size", b"replay_size", "report_episodes", b"report_episodes", "score", b"score", "solved_episodes", b"solved_episodes", "solved_score", b"solved_score", "steps", b"steps", "stop_when_solved", b"stop_when_solved", "target_rate", b"target_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_size: _TypeAlias = _typing.Literal["batch_size"]  # noqa: Y015
+    _WhichOneofArgType__batch_size: _TypeAlias = _typing.Literal["_batch_size", b"_batch_size"]  # noqa: Y015
+    _WhichOneofReturnType__discount: _TypeAlias = _typing.Literal["discount"]  # noqa: Y015
+    _WhichOneofArgType__discount: _TypeAlias = _typing.Literal["_discount", b"_discount"]  # noqa: Y015
+    _WhichOneofReturnType__episode_steps: _TypeAlias = _typing.Literal["episode_steps"]  # noqa: Y015
+    _WhichOneofArgType__episode_steps: _TypeAlias = _typing.Literal["_episode_steps", b"_episode_steps"]  # noqa: Y015
+    _WhichOneofReturnType__episodes: _TypeAlias = _typing.Literal["episodes"]  # noqa: Y015
+    _WhichOneofArgType__episodes: _TypeAlias = _typing.Literal["_episodes", b"_episodes"]  # noqa: Y015
+    _WhichOneofReturnType__epsilon_decay: _TypeAlias = _typing.Literal["epsilon_decay"]  # noqa: Y015
+    _WhichOneofArgType__epsilon_decay: _TypeAlias = _typing.Literal["_epsilon_decay", b"_epsilon_decay"]  # noqa: Y015
+    _WhichOneofReturnType__epsilon_decay_each: _TypeAlias = _typing.Literal["epsilon_decay_each"]  # noqa: Y015
+    _WhichOneofArgType__epsilon_decay_each: _TypeAlias = _typing.Literal["_epsilon_decay_each", b"_epsilon_decay_each"]  # noqa: Y015
+    _WhichOneofReturnType__epsilon_end: _TypeAlias = _typing.Literal["epsilon_end"]  # noqa: Y015
+    _WhichOneofArgType__epsilon_end: _TypeAlias = _typing.Literal["_epsilon_end", b"_epsilon_end"]  # noqa: Y015
+    _WhichOneofReturnType__epsilon_start: _TypeAlias = _typing.Literal["epsilon_start"]  # noqa: Y015
+    _WhichOneofArgType__epsilon_start: _TypeAlias = _typing.Literal["_epsilon_start", b"_epsilon_start"]  # noqa: Y015
+    _WhichOneofReturnType__evaluation_episodes: _TypeAlias = _typing.Literal["evaluation_episodes"]  # noqa: Y015
+    _WhichOneofArgType__evaluation_episodes: _TypeAlias = _typing.Literal["_evaluation_episodes", b"_evaluation_episodes"]  # noqa: Y015
+    _WhichOneofReturnType__inherit_layers: _TypeAlias = _typing.Literal["inherit_layers"]  # noqa: Y015
+    _WhichOneofArgType__inherit_layers: _TypeAlias = _typing.Literal["_inherit_layers", b"_inherit_layers"]  # noqa: Y015
+    _WhichOneofReturnType__learn_every: _TypeAlias = _typing.Literal["learn_every"]  # noqa: Y015
+    _WhichOneofArgType__learn_every: _TypeAlias = _typing.Literal["_learn_every", b"_learn_every"]  # noqa: Y015
+    _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
+    _WhichOneofArgType__learning_rate: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate"]  # noqa: Y015
+    _WhichOneofReturnType__replay_size: _TypeAlias = _typing.Literal["replay_size"]  # noqa: Y015
+    _WhichOneofArgType__replay_size: _TypeAlias = _typing.Literal["_replay_size", b"_replay_size"]  # noqa: Y015
+    _WhichOneofReturnType__report_episodes: _TypeAlias = _typing.Literal["report_episodes"]  # noqa: Y015
+    _WhichOneofArgType__report_episodes: _TypeAlias = _typing.Literal["_report_episodes", b"_report_episodes"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    _WhichOneofReturnType__solved_episodes: _TypeAlias = _typing.Literal["solved_episodes"]  # noqa: Y015
+    _WhichOneofArgType__solved_episodes: _TypeAlias = _typing.Literal["_solved_episodes", b"_solved_episodes"]  # noqa: Y015
+    _WhichOneofReturnType__solved_score: _TypeAlias = _typing.Literal["solved_score"]  # noqa: Y015
+    _WhichOneofArgType__solved_score: _TypeAlias = _typing.Literal["_solved_score", b"_solved_score"]  # noqa: Y015
+    _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
+    _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
+    _WhichOneofReturnType__stop_when_solved: _TypeAlias = _typing.Literal["stop_when_solved"]  # noqa: Y015
+    _WhichOneofArgType__stop_when_solved: _TypeAlias = _typing.Literal["_stop_when_solved", b"_stop_when_solved"]  # noqa: Y015
+    _WhichOneofReturnType__target_rate: _TypeAlias = _typing.Literal["target_rate"]  # noqa: Y015
+    _WhichOneofArgType__target_rate: _TypeAlias = _typing.Literal["_target_rate", b"_target_rate"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_size) -> _WhichOneofReturnType__batch_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__discount) -> _WhichOneofReturnType__discount | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__episode_steps) -> _WhichOneofReturnType__episode_steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__episodes) -> _WhichOneofReturnType__episodes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epsilon_decay) -> _WhichOneofReturnType__epsilon_decay | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epsilon_decay_each) -> _WhichOneofReturnType__epsilon_decay_each | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epsilon_end) -> _WhichOneofReturnType__epsilon_end | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epsilon_start) -> _WhichOneofReturnType__epsilon_start | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__evaluation_episodes) -> _WhichOneofReturnType__evaluation_episodes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__inherit_layers) -> _WhichOneofReturnType__inherit_layers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learn_every) -> _WhichOneofReturnType__learn_every | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate) -> _WhichOneofReturnType__learning_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__replay_size) -> _WhichOneofReturnType__replay_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__report_episodes) -> _WhichOneofReturnType__report_episodes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__solved_episodes) -> _WhichOneofReturnType__solved_episodes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__solved_score) -> _WhichOneofReturnType__solved_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stop_when_solved) -> _WhichOneofReturnType__stop_when_solved | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target_rate) -> _WhichOneofReturnType__target_rate | None: ...
+
+Global___LunarLander: _TypeAlias = LunarLander  # noqa: Y015
+
+@_typing.final
 class Task(_message.Message):
     """How networks are trained and measured. Exactly one of these."""
 
@@ -1984,6 +2337,7 @@ class Task(_message.Message):
     SYNTHETIC_FIELD_NUMBER: _builtins.int
     PLUGIN_FIELD_NUMBER: _builtins.int
     LANGUAGE_MODELING_FIELD_NUMBER: _builtins.int
+    LUNAR_LANDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def image_classification(self) -> Global___ImageClassification:
         """Trains a convolutional network to tell classes of images apart; the figure of merit is the validation accuracy."""
@@ -2004,6 +2358,10 @@ class Task(_message.Message):
     def language_modeling(self) -> Global___LanguageModeling:
         """Trains layers of a recurrent cell to foretell a text; the figure of merit is the validation perplexity, best small."""
 
+    @_builtins.property
+    def lunar_lander(self) -> Global___LunarLander:
+        """Trains a Q-network by double deep Q-learning in Gymnasium's LunarLander-v3; the figure of merit is its mean score."""
+
     def __init__(
         self,
         *,
@@ -2012,12 +2370,13 @@ class Task(_message.Message):
         synthetic: Global___Synthetic | None = ...,
         plugin: Global___PluginTask | None = ...,
         language_modeling: Global___LanguageModeling | None = ...,
+        lunar_lander: Global___LunarLander | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "language_modeling", b"language_modeling", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "language_modeling", b"language_modeling", "lunar_lander", b"lunar_lander", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "language_modeling", b"language_modeling", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_classification", b"image_classification", "kind", b"kind", "language_modeling", b"language_modeling", "lunar_lander", b"lunar_lander", "plugin", b"plugin", "synthetic", b"synthetic", "tabular", b"tabular"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["image_classification", "tabular", "synthetic", "plugin", "language_modeling"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["image_classification", "tabular", "synthetic", "plugin", "language_modeling", "lunar_lander"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -2184,6 +2543,53 @@ class Reward(_message.Message):
 Global___Reward: _TypeAlias = Reward  # noqa: Y015
 
 @_typing.final
+class Convergence(_message.Message):
+    """The mean rewards of the last updates of the policy are close to each other and good enough."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATES_FIELD_NUMBER: _builtins.int
+    MAX_STD_FIELD_NUMBER: _builtins.int
+    MIN_MEAN_FIELD_NUMBER: _builtins.int
+    updates: _builtins.int
+    """Updates in a row that count. Unit: updates. From 2 to 1,000. Default 7. Source: the course project ENAS on DDQN
+    (IISc).
+    """
+    max_std: _builtins.float
+    """Their mean rewards have a standard deviation below this; in units of the reward. Unit: reward. Greater than 0 and at
+    most 1,000,000,000,000. Required. Source: 15 points in the course project ENAS on DDQN (IISc).
+    """
+    min_mean: _builtins.float
+    """The mean of their mean rewards is this at least. Unit: reward. From -1,000,000,000,000 to 1,000,000,000,000. Required.
+    Source: 220 points in the course project ENAS on DDQN (IISc).
+    """
+    def __init__(
+        self,
+        *,
+        updates: _builtins.int | None = ...,
+        max_std: _builtins.float | None = ...,
+        min_mean: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_std", b"_max_std", "_min_mean", b"_min_mean", "_updates", b"_updates", "max_std", b"max_std", "min_mean", b"min_mean", "updates", b"updates"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_std", b"_max_std", "_min_mean", b"_min_mean", "_updates", b"_updates", "max_std", b"max_std", "min_mean", b"min_mean", "updates", b"updates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_std: _TypeAlias = _typing.Literal["max_std"]  # noqa: Y015
+    _WhichOneofArgType__max_std: _TypeAlias = _typing.Literal["_max_std", b"_max_std"]  # noqa: Y015
+    _WhichOneofReturnType__min_mean: _TypeAlias = _typing.Literal["min_mean"]  # noqa: Y015
+    _WhichOneofArgType__min_mean: _TypeAlias = _typing.Literal["_min_mean", b"_min_mean"]  # noqa: Y015
+    _WhichOneofReturnType__updates: _TypeAlias = _typing.Literal["updates"]  # noqa: Y015
+    _WhichOneofArgType__updates: _TypeAlias = _typing.Literal["_updates", b"_updates"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_std) -> _WhichOneofReturnType__max_std | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_mean) -> _WhichOneofReturnType__min_mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__updates) -> _WhichOneofReturnType__updates | None: ...
+
+Global___Convergence: _TypeAlias = Convergence  # noqa: Y015
+
+@_typing.final
 class Budget(_message.Message):
     """When a search ends: at whichever limit it reaches first."""
 
@@ -2193,6 +2599,7 @@ class Budget(_message.Message):
     TRAINER_HOURS_FIELD_NUMBER: _builtins.int
     TARGET_REWARD_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    CONVERGENCE_FIELD_NUMBER: _builtins.int
     trials: _builtins.int
     """Trials that settle, whatever came of them. Unit: trials. From 1 to 1,000,000,000. Required."""
     trainer_hours: _builtins.float
@@ -2201,6 +2608,10 @@ class Budget(_message.Message):
     """Reward that is good enough. From -1,000,000,000,000 to 1,000,000,000,000."""
     duration: _builtins.float
     """Time that it runs, suspended time apart. Unit: seconds. Greater than 0 and at most 10,000,000,000."""
+    @_builtins.property
+    def convergence(self) -> Global___Convergence:
+        """Rewards that are steady and good enough."""
+
     def __init__(
         self,
         *,
@@ -2208,10 +2619,11 @@ class Budget(_message.Message):
         trainer_hours: _builtins.float | None = ...,
         target_reward: _builtins.float | None = ...,
         duration: _builtins.float | None = ...,
+        convergence: Global___Convergence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_target_reward", b"_target_reward", "_trainer_hours", b"_trainer_hours", "_trials", b"_trials", "duration", b"duration", "target_reward", b"target_reward", "trainer_hours", b"trainer_hours", "trials", b"trials"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_target_reward", b"_target_reward", "_trainer_hours", b"_trainer_hours", "_trials", b"_trials", "convergence", b"convergence", "duration", b"duration", "target_reward", b"target_reward", "trainer_hours", b"trainer_hours", "trials", b"trials"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_target_reward", b"_target_reward", "_trainer_hours", b"_trainer_hours", "_trials", b"_trials", "duration", b"duration", "target_reward", b"target_reward", "trainer_hours", b"trainer_hours", "trials", b"trials"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration", b"_duration", "_target_reward", b"_target_reward", "_trainer_hours", b"_trainer_hours", "_trials", b"_trials", "convergence", b"convergence", "duration", b"duration", "target_reward", b"target_reward", "trainer_hours", b"trainer_hours", "trials", b"trials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__duration: _TypeAlias = _typing.Literal["duration"]  # noqa: Y015
     _WhichOneofArgType__duration: _TypeAlias = _typing.Literal["_duration", b"_duration"]  # noqa: Y015
@@ -2387,6 +2799,7 @@ class SearchSpec(_message.Message):
     TRAINER_POOL_SELECTOR_FIELD_NUMBER: _builtins.int
     WEIGHTS_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
+    SEEDS_PER_TRIAL_FIELD_NUMBER: _builtins.int
     parallelism: _builtins.int
     """Trials that are leased at once, at most. Unit: trials. From 1 to 100,000. Default 8. May change while the search runs."""
     weight: _builtins.int
@@ -2401,6 +2814,10 @@ class SearchSpec(_message.Message):
     """Which trained weights are kept. Default Best. May change while the search runs."""
     artifacts: _builtins.str
     """Directory for weights, as a path or file:///path; without it the state directory. 1 to 2,048 characters."""
+    seeds_per_trial: _builtins.int
+    """Trainings of each child, which differ only by their seed; its measurement is their mean, and has the value of each.
+    Unit: seeds. From 1 to 1,000. Default 1.
+    """
     @_builtins.property
     def search_space(self) -> Global___SearchSpaceSection:
         """What is searched. Required."""
@@ -2445,10 +2862,11 @@ class SearchSpec(_message.Message):
         trainer_pool_selector: Global___PoolSelector | None = ...,
         weights: Global___Weights.ValueType | None = ...,
         artifacts: _builtins.str | None = ...,
+        seeds_per_trial: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__artifacts: _TypeAlias = _typing.Literal["artifacts"]  # noqa: Y015
     _WhichOneofArgType__artifacts: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts"]  # noqa: Y015
@@ -2456,6 +2874,8 @@ class SearchSpec(_message.Message):
     _WhichOneofArgType__parallelism: _TypeAlias = _typing.Literal["_parallelism", b"_parallelism"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__seeds_per_trial: _TypeAlias = _typing.Literal["seeds_per_trial"]  # noqa: Y015
+    _WhichOneofArgType__seeds_per_trial: _TypeAlias = _typing.Literal["_seeds_per_trial", b"_seeds_per_trial"]  # noqa: Y015
     _WhichOneofReturnType__suspend: _TypeAlias = _typing.Literal["suspend"]  # noqa: Y015
     _WhichOneofArgType__suspend: _TypeAlias = _typing.Literal["_suspend", b"_suspend"]  # noqa: Y015
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
@@ -2468,6 +2888,8 @@ class SearchSpec(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__parallelism) -> _WhichOneofReturnType__parallelism | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seeds_per_trial) -> _WhichOneofReturnType__seeds_per_trial | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__suspend) -> _WhichOneofReturnType__suspend | None: ...
     @_typing.overload

@@ -64,7 +64,7 @@ class ListTrialsRequest(_message.Message):
     parent: _builtins.str
     """namespaces/{namespace}/searches/{search}."""
     filter: _builtins.str
-    """AIP-160 filter over number, state, reward, value, parameters, multiply_adds, seconds, trainer, batch, policy_version,
+    """AIP-160 filter over number, state, reward, value, parameters, multiply_adds, seconds, steps, trainer, batch, policy_version,
     attempt_count, layers and canonical_hash: `state = SUCCEEDED AND reward > 0.9 AND parameters < 1000000`. Empty matches all.
     """
     order_by: _builtins.str

@@ -287,6 +287,9 @@ class Measurement(_message.Message):
     SECONDS_FIELD_NUMBER: _builtins.int
     TRAINER_SECONDS_FIELD_NUMBER: _builtins.int
     WEIGHTS_URI_FIELD_NUMBER: _builtins.int
+    SEED_VALUES_FIELD_NUMBER: _builtins.int
+    SEED_DEVIATION_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     value: _builtins.float
     """The task's figure of merit at the end, on the validation split."""
     parameters: _builtins.int
@@ -299,9 +302,19 @@ class Measurement(_message.Message):
     """Wall time times the trainers that worked on it, in seconds."""
     weights_uri: _builtins.str
     """Where the trained weights are, if the search keeps them."""
+    seed_deviation: _builtins.float
+    """Sample standard deviation of these, so that luck can be told from design; absent for fewer than two."""
+    steps: _builtins.int
+    """Steps of the training, where the task counts them: of an agent those in its environment."""
     @_builtins.property
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[Global___EpochMeasurement]:
         """The whole curve, so that the measurement explains its reward by itself."""
+
+    @_builtins.property
+    def seed_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Where a search trains each child with several seeds: the figure of merit of each, whose mean is the value. The curve is the
+        mean of their curves, and the times are those of all of them.
+        """
 
     def __init__(
         self,
@@ -313,21 +326,32 @@ class Measurement(_message.Message):
         seconds: _builtins.float = ...,
         trainer_seconds: _builtins.float = ...,
         weights_uri: _builtins.str | None = ...,
+        seed_values: _abc.Iterable[_builtins.float] | None = ...,
+        seed_deviation: _builtins.float | None = ...,
+        steps: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds", "_parameters", b"_parameters", "_weights_uri", b"_weights_uri", "multiply_adds", b"multiply_adds", "parameters", b"parameters", "weights_uri", b"weights_uri"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds", "_parameters", b"_parameters", "_seed_deviation", b"_seed_deviation", "_steps", b"_steps", "_weights_uri", b"_weights_uri", "multiply_adds", b"multiply_adds", "parameters", b"parameters", "seed_deviation", b"seed_deviation", "steps", b"steps", "weights_uri", b"weights_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds", "_parameters", b"_parameters", "_weights_uri", b"_weights_uri", "epochs", b"epochs", "multiply_adds", b"multiply_adds", "parameters", b"parameters", "seconds", b"seconds", "trainer_seconds", b"trainer_seconds", "value", b"value", "weights_uri", b"weights_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds", "_parameters", b"_parameters", "_seed_deviation", b"_seed_deviation", "_steps", b"_steps", "_weights_uri", b"_weights_uri", "epochs", b"epochs", "multiply_adds", b"multiply_adds", "parameters", b"parameters", "seconds", b"seconds", "seed_deviation", b"seed_deviation", "seed_values", b"seed_values", "steps", b"steps", "trainer_seconds", b"trainer_seconds", "value", b"value", "weights_uri", b"weights_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__multiply_adds: _TypeAlias = _typing.Literal["multiply_adds"]  # noqa: Y015
     _WhichOneofArgType__multiply_adds: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds"]  # noqa: Y015
     _WhichOneofReturnType__parameters: _TypeAlias = _typing.Literal["parameters"]  # noqa: Y015
     _WhichOneofArgType__parameters: _TypeAlias = _typing.Literal["_parameters", b"_parameters"]  # noqa: Y015
+    _WhichOneofReturnType__seed_deviation: _TypeAlias = _typing.Literal["seed_deviation"]  # noqa: Y015
+    _WhichOneofArgType__seed_deviation: _TypeAlias = _typing.Literal["_seed_deviation", b"_seed_deviation"]  # noqa: Y015
+    _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
+    _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
     _WhichOneofReturnType__weights_uri: _TypeAlias = _typing.Literal["weights_uri"]  # noqa: Y015
     _WhichOneofArgType__weights_uri: _TypeAlias = _typing.Literal["_weights_uri", b"_weights_uri"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__multiply_adds) -> _WhichOneofReturnType__multiply_adds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__parameters) -> _WhichOneofReturnType__parameters | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed_deviation) -> _WhichOneofReturnType__seed_deviation | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__weights_uri) -> _WhichOneofReturnType__weights_uri | None: ...
 

@@ -1,0 +1,47 @@
+"""What sections of a search suit each other: a task its space, a stopping rule its strategy, a number of seeds its task."""
+
+from collections.abc import Iterator
+
+from nasfleet.catalogue.convergence import Convergence
+from nasfleet.catalogue.fields import block_name
+from nasfleet.catalogue.lunar_lander import LunarLander
+from nasfleet.catalogue.mlp import MlpChoices
+from nasfleet.catalogue.problems import Problem
+from nasfleet.catalogue.rule import Rule
+from nasfleet.catalogue.strategies import Reinforce
+
+SUITING = (
+    Rule(
+        holds="!has(self.budget.convergence) || has(self.strategy.reinforce)",
+        message="is given with a strategy that makes no updates: remove it, or use reinforce",
+        path="budget.convergence",
+    ),
+    Rule(
+        holds="!has(self.task.lunarLander) || has(self.searchSpace.mlp)",
+        message="is given with a space of other networks than fully connected ones: search mlp, or use another task",
+        path="task.lunarLander",
+    ),
+    Rule(
+        holds="!has(self.task.lunarLander) || !self.task.lunarLander.inheritLayers || self.seedsPerTrial == 1",
+        message="is more than 1, but with inheritLayers trainings of one child differ by more than their seed: "
+        "remove one of the two",
+        path="seedsPerTrial",
+    ),
+)
+
+
+def unsuited(
+    space: object, strategy: object, task: object, convergence: Convergence | None, *, seeds_per_trial: int
+) -> Iterator[Problem]:
+    """Yield what does not suit the rest of a search; the twin of `SUITING`."""
+    if convergence is not None and not isinstance(strategy, Reinforce):
+        fault = f"is given with the strategy {block_name(type(strategy))}, which makes no updates"
+        yield Problem(("budget", "convergence"), fault, "remove it, or use reinforce")
+    if not isinstance(task, LunarLander):
+        return
+    if not isinstance(space, MlpChoices):
+        fault = f"is given with the space {block_name(type(space))}, whose networks are not fully connected"
+        yield Problem(("task", "lunarLander"), fault, "search mlp, or use another task")
+    if task.inherit_layers and seeds_per_trial > 1:
+        fault = f"is {seeds_per_trial}, but with inheritLayers trainings of one child differ by more than their seed"
+        yield Problem(("seedsPerTrial",), fault, "remove one of the two")
