@@ -57,7 +57,7 @@ def test_a_strategy_is_explained_with_bounds_defaults_and_sources(control_plane:
     [
         ("nas", "What a search is: the space, how it is searched, how networks are trained"),
         ("nas.spec.strategy", "Exactly one of reinforce, random, exhaustive, evolution, grid, bayesian."),
-        ("nas.spec.searchSpace", "Exactly one of convChain, choices, plugin, recurrentCell."),
+        ("nas.spec.searchSpace", "Exactly one of convChain, choices, plugin, recurrentCell, mlp."),
         ("nas.spec.budget.trials", "Trials that settle, whatever came of them. Unit: trials. From 1 to 1,000,000,000."),
         ("nas.status.conditions", "One aspect of the present state"),
         ("tp", "What a trainer pool is: how many trainers of one kind, where they run and what each has."),

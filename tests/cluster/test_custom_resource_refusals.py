@@ -41,7 +41,7 @@ _SAID = {
     "strategy-as-text": ("spec.strategy", "must be of type object"),
     "strategy-as-list": ("spec.strategy", "must be of type object"),
     "empty-block": ("spec.strategy", "give exactly one of reinforce, random, exhaustive, evolution, grid, bayesian"),
-    "growth-without-space": ("spec.searchSpace", "give exactly one of convChain, choices, plugin, recurrentCell"),
+    "growth-without-space": ("spec.searchSpace", "give exactly one of convChain, choices, plugin, recurrentCell, mlp"),
     "missing-section": ("spec.task", "Required value"),
     "missing-trials": ("spec.budget.trials", "Required value"),
     "name-no-label": ("metadata.name", "give text of 1 to 63 characters, lower-case letters, digits and hyphens, with a letter or digit at both ends"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from nasfleet.catalogue import InvalidParametersError, MlpActivation, MlpChoices
 from nasfleet.errors import InvalidInputError
-from nasfleet.spaces.conv_net import ConvLayer, ConvNet
+from nasfleet.spaces.conv_layers import ConvLayer
+from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.mlp import ACTIVATIONS, MAX_WIDTH, Mlp, MlpLayer
 from nasfleet.spaces.mlp_space import MlpSpace
 from nasfleet.spaces.space import InvalidTokensError

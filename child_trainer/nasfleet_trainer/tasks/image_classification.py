@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nasfleet.catalogue.spaces import MAX_PARAMETERS
 from nasfleet.catalogue.tasks import ImageClassification
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Measurement
