@@ -104,8 +104,10 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=32, choices=[32, 16, 8])
     parser.add_argument("--divisor", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1, help="of torch; more only where nothing else runs")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
     recipe = ImageClassification(
         dataset=Dataset.CIFAR10,
         epochs=chosen.epochs,

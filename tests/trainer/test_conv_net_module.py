@@ -96,10 +96,11 @@ def test_what_is_read_across_a_pooling_is_smaller_the_image_too() -> None:
 
 
 def test_contrast_normalisation_takes_the_local_mean_away_and_divides_by_the_deviation() -> None:
-    # One row, window 3: means of 0 0 6 0 0 are 0 2 2 2 0; what is left 0 -2 4 -2 0; its squares' means 2 20/3 8 20/3 2.
-    maps = torch.tensor([[[[0.0, 0, 6, 0, 0]]]])
-    deviations = torch.tensor([2, 20 / 3, 8, 20 / 3, 2]).sqrt()
-    expected = torch.tensor([0.0, -2, 4, -2, 0]) / deviations.clamp_min(deviations.mean())
+    # One row, window 3: means 0 2 2 3 1.5, which leaves 0 -2 4 -3 1.5, whose squares have means 2 20/3 29/3 27.25/3 5.625.
+    maps = torch.tensor([[[[0.0, 0, 6, 0, 3]]]])
+    deviations = torch.tensor([2, 20 / 3, 29 / 3, 27.25 / 3, 5.625]).sqrt()
+    # At the last pixel the mean deviation, 2.50, is more than its own, 2.37.
+    expected = torch.tensor([0.0, -2, 4, -3, 1.5]) / deviations.clamp_min(deviations.mean())
     torch.testing.assert_close(ContrastNorm(3)(maps)[0, 0, 0], expected, atol=1e-4, rtol=0)
 
 
