@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from nasfleet.catalogue import LanguageModeling
 from nasfleet.export import drawing
 from nasfleet.spaces.recurrent_cell import Operation, RecurrentCell
+from nasfleet_trainer.language_size import LanguageModelSize
 from nasfleet_trainer.language_training import LanguageTraining
 from nasfleet_trainer.networks.cell_layer import CellLayer
 from nasfleet_trainer.networks.language_model import LanguageModel
@@ -112,9 +113,12 @@ def main() -> None:
         vocabulary_size=given.vocabulary, batch_size=given.places, steps=given.steps, learning_rate=1e-3,
         recurrent_dropout=0, captured_steps=given.device.startswith("cuda"),
     )  # fmt: skip
+    # Of the whole network the vocabulary's matrices count too: there the cell may be nearly as wide as the LSTM.
+    target = LanguageModelSize(given.vocabulary, 2, LSTM_MATRICES, tied=False).parameters(given.width)
+    wide = LanguageModelSize(given.vocabulary, 2, LEAF_MATRICES, tied=False).widest(target)
     whole = [
         epochs([LstmLayer(given.width, given.width) for _ in range(2)], given.width, recipe, given.device),
-        epochs([CellLayer(cell, width, width) for _ in range(2)], width, recipe, given.device),
+        epochs([CellLayer(cell, wide, wide) for _ in range(2)], wide, recipe, given.device),
     ]
     seconds = measure([lambda training=training: training.train_once(1e-3) for training, _ in whole])
     show("the whole network", [parameters for _, parameters in whole], seconds, whole[0][0].tokens_per_epoch)

@@ -34,7 +34,6 @@ _SAID = {
     "not-served-field": ("spec.gang", "unknown field"),
     "not-served-strategy": ("spec.strategy.enas", "unknown field"),
     "not-served-space": ("spec.searchSpace.enasMacro", "unknown field"),
-    "not-served-task": ("spec.task.lunarLander", "unknown field"),
     "not-served-budget": ("spec.budget.convergence", "unknown field"),
     "two-strategies": ("spec.strategy", "give exactly one of reinforce, random, exhaustive, evolution, grid, bayesian"),
     "no-strategy": ("spec.strategy", "give exactly one of reinforce, random, exhaustive, evolution, grid, bayesian"),

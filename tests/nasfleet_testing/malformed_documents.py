@@ -24,7 +24,6 @@ MALFORMED = {
     "not-served-field": ("seed: 1", "gang: {size: 4}", 'spec.gang is not served by this version (its value: {"size": 4}): remove it'),
     "not-served-strategy": (_STRATEGY, "enas: {}", "spec.strategy.enas is not served by this version (its value: {}): remove it"),
     "not-served-space": (_SPACE, "enasMacro: {}", "spec.searchSpace.enasMacro is not served by this version (its value: {}): remove it"),
-    "not-served-task": (_TASK, "languageModeling: {}", "spec.task.languageModeling is not served by this version (its value: {}): remove it"),
     "two-strategies": (_STRATEGY, f"{_STRATEGY}\n    random: {{}}", "spec.strategy gives reinforce and random: keep one of them"),
     "no-strategy": (_STRATEGY, "{}", "spec.strategy is {}, which chooses nothing: give one of reinforce, random, exhaustive, evolution, grid, bayesian"),
     "strategy-as-text": (_STRATEGY, "random", 'spec.strategy is "random": write strategy: {random: {}}'),

@@ -14,13 +14,13 @@ torch.set_num_threads(1)
 
 
 def test_the_worked_example_of_figure_5_gives_the_numbers_that_a_hand_computes() -> None:
-    w1, w2, w3, w4 = 0.5, -1.5, 2.0, 0.25
+    w1, w2, w3, w4 = 0.5, -1.5, 2.0, -0.25
     x, h, c = 0.8, 0.4, -0.3
     a0 = math.tanh(w1 * x + w2 * h)
-    a1 = max(0.0, (w3 * x) * (w4 * h))
+    a1 = max(0.0, (w3 * x) * (w4 * h))  # 0: the product is negative
     new_a0 = max(0.0, a0 + c)  # injected: relu(a0 + c), 0 here
     expected_h = 1 / (1 + math.exp(-(new_a0 * a1)))
-    expected_c = (w3 * x) * (w4 * h)  # of node 1, before its rectifier
+    expected_c = (w3 * x) * (w4 * h)  # of node 1, before its rectifier: -0.16
 
     layer = CellLayer(FIGURE_5, 1, 1)
     with torch.no_grad():

@@ -173,7 +173,9 @@ def test_a_network_has_the_parameters_that_its_size_says(*, tied: bool) -> None:
 
 def test_medium_networks_of_the_paper_have_about_20_million_parameters() -> None:
     # The medium LSTM: 10,000 words, 2 layers of 650 units, 8 matrices each.
-    assert LanguageModelSize(10_000, 2, 8, tied=False).parameters(650) == 19_770_000
+    size = LanguageModelSize(10_000, 2, 8, tied=False)
+    assert size.parameters(650) == 19_770_000
+    assert [size.widest(19_770_000 + more) for more in (-1, 0, 1)] == [649, 650, 650]
 
 
 def test_masks_keep_the_mean_and_leave_out_their_share() -> None:
