@@ -65,7 +65,7 @@ class CellLayer(nn.Module):
     def step(
         self, x: tuple[Tensor, ...], h: tuple[Tensor, ...], c: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the next output and cell state from what each leaf makes of input and last output."""
+        """Return output and cell state, given what each leaf makes of the two inputs."""
 {steps}
         return a{root}, state
 
