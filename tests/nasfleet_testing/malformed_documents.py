@@ -141,4 +141,5 @@ MALFORMED = {
     "mlp-too-large": (f"{_SPACE}\n{_GROWTH}", "mlp: {widths: [65536]}\n", "spec.searchSpace.mlp has networks of up to 4,295,032,832 parameters, more than 2,147,483,648: give fewer layers or narrower ones"),
     "growth-of-mlp": (_SPACE, "mlp: {}", "spec.searchSpace.growth is given with a space that has no layers: remove it, or search a convChain or a recurrentCell"),
 
+    "grid-of-layer-types": (f"{_SPACE}\n{_GROWTH}  strategy:\n    {_STRATEGY}", "convChain: {layerTypes: [Convolution, Pooling]}\n  strategy:\n    grid: {}", "spec.searchSpace.convChain.layerTypes has 2 entries, so that some decisions depend on others, which grid cannot search: give one, or use reinforce, evolution, random or exhaustive"),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from random import Random
 from typing import assert_never
 
 from nasfleet.catalogue import Evolution, SearchSpaceSection
+from nasfleet.spaces.conditions import conditions, settled
 from nasfleet.spaces.decision import Choice, Decision, Index, Subset
 from nasfleet_controller.strategies.depths import Decisions, Depths
 from nasfleet_controller.strategies.seeding import stream_seed
@@ -50,14 +51,20 @@ class EvolutionStrategy:
 
     def _child(self, decisions: Decisions, population: Sequence[Credit], random: Random) -> tuple[int, ...]:
         if len(population) < self._section.population:
-            return tuple(random.randrange(decision.bound) for decision in decisions for _ in range(decision.width))
+            return settled(decisions, [random.randrange(one.bound) for one in decisions for _ in range(one.width)])
         sample = random.choices(population, k=self._section.sample_size)
         parent = max(sample, key=lambda credit: credit.reward)  # the first that was drawn among equals
         genes = _inherited(decisions, self._depths.decisions(parent.layers), parent.tokens, random)
-        variable = [position for position, decision in enumerate(decisions) if decision.size > 1]
+        idle = _idle(decisions, [token for taken in genes for token in taken])
+        variable = [position for position, decision in enumerate(decisions) if decision.size > 1 and position not in idle]
         for position in random.sample(variable, min(self._section.mutations, len(variable))):
             genes[position] = mutated(decisions[position], genes[position], random)
-        return tuple(token for taken in genes for token in taken)
+        return settled(decisions, [token for taken in genes for token in taken])
+
+
+def _idle(decisions: Decisions, tokens: Sequence[int]) -> frozenset[int]:
+    """Return the numbers of the decisions that do not arise: to take them otherwise would change nothing."""
+    return frozenset(one.step for one in conditions(decisions) if tokens[one.decider] not in one.arises)
 
 
 def mutated(decision: Decision, taken: Taken, random: Random) -> Taken:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from nasfleet.catalogue.conv_chain import ConvChain
 from nasfleet.catalogue.convergence import Convergence
 from nasfleet.catalogue.fields import block_name
 from nasfleet.catalogue.lunar_lander import LunarLander
 from nasfleet.catalogue.mlp import MlpChoices
 from nasfleet.catalogue.problems import Problem
 from nasfleet.catalogue.rule import Rule
-from nasfleet.catalogue.strategies import Reinforce
+from nasfleet.catalogue.strategies import Bayesian, Grid, Reinforce
 
 SUITING = (
     Rule(
@@ -27,6 +28,13 @@ SUITING = (
         "remove one of the two",
         path="seedsPerTrial",
     ),
+    Rule(
+        holds="!has(self.searchSpace.convChain) || self.searchSpace.convChain.layerTypes.size() == 1 || "
+        "!(has(self.strategy.grid) || has(self.strategy.bayesian))",
+        message="has several entries, so that some decisions depend on others, which the strategy cannot search: "
+        "give one, or use reinforce, evolution, random or exhaustive",
+        path="searchSpace.convChain.layerTypes",
+    ),
 )
 
 
@@ -37,6 +45,11 @@ def unsuited(
     if convergence is not None and not isinstance(strategy, Reinforce):
         fault = f"is given with the strategy {block_name(type(strategy))}, which makes no updates"
         yield Problem(("budget", "convergence"), fault, "remove it, or use reinforce")
+    if isinstance(space, ConvChain) and len(space.layer_types) > 1 and isinstance(strategy, Grid | Bayesian):
+        fault = f"has {len(space.layer_types)} entries, so that some decisions depend on others, which "
+        fault += f"{block_name(type(strategy))} cannot search"
+        path = ("searchSpace", "convChain", "layerTypes")
+        yield Problem(path, fault, "give one, or use reinforce, evolution, random or exhaustive")
     if not isinstance(task, LunarLander):
         return
     if not isinstance(space, MlpChoices):
