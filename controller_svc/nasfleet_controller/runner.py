@@ -225,7 +225,7 @@ class Runner:
 
     def _give_up(self, search: Search, why: str) -> None:
         """Suspend a search whose strategy failed; the strategy begins anew where its last update left it."""
-        del self._minds[search.search_id]
+        self._minds.pop(search.search_id, None)  # of several jobs of it each may fail
         moment = this_moment()
         self.state.keep(search.give_up(why, moment.at), moment)
 
