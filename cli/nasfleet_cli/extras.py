@@ -8,7 +8,7 @@ from nasfleet.errors import InvalidInputError
 PACKAGES = {
     "compare": ("matplotlib", "numpy", "scipy"),
     "controller": ("sqlalchemy", "alembic", "filelock", "torch"),
-    "operator": ("kopf", "kubernetes", "aiohttp", "structlog"),
+    "operator": ("kopf", "kubernetes", "aiohttp", "orjson", "structlog"),
     "trainer": ("numpy", "PIL", "safetensors", "sklearn", "torch"),
 }
 

@@ -28,6 +28,7 @@ from nasfleet_cli.comparing.fleet_runs import search_through_the_fleet
 from nasfleet_cli.comparing.optimum import known_optimum
 from nasfleet_cli.comparing.simulation import simulate
 from nasfleet_cli.main import cli
+from nasfleet_testing.command_line import nasfleet
 from nasfleet_testing.pages import ROOT
 from nasfleet_testing.specs import smallest_spec
 
@@ -63,7 +64,7 @@ def test_a_strategy_with_its_settings_comes_from_a_search_file(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("strategies", "says"),
     [
-        (["randon"], "'randon'.*random, exhaustive|'randon'.*reinforce"),
+        (["randon"], "'randon': give names among reinforce, random, exhaustive, evolution, grid, bayesian, or"),
         (["random", "random"], "random twice"),
         (["absent.yaml"], "absent.yaml cannot be read"),
     ],
@@ -89,8 +90,15 @@ def test_simulated_trials_take_their_seconds_as_many_at_once_as_the_search_lease
 
 def test_simulated_failures_are_retried_and_given_up_as_in_a_search() -> None:
     broken = Synthetic(failures=FailureRates(cannot_build=1.0))
-    settings = TrialSettings(failure_reward=-1.0, retries=Retries(model_failure=0))
+    settings = TrialSettings(failure_reward=-1.0, retries=Retries(model_failure=2))
     assert {trial.reward for trial in simulate(spec(task=broken, trial=settings), None)} == {-1.0}
+    # Every other attempt fails: with two more tries fewer trials are given up than with none.
+    unlucky = Synthetic(failures=FailureRates(cannot_build=0.5))
+    given_up = [
+        sum(trial.reward == -1.0 for trial in simulate(spec(task=unlucky, trial=tries), None))
+        for tries in (TrialSettings(failure_reward=-1.0, retries=Retries(model_failure=0)), settings)
+    ]
+    assert given_up[0] > given_up[1]
 
 
 def test_a_search_that_no_trial_can_be_measured_for_says_why(tmp_path: Path) -> None:
@@ -111,6 +119,8 @@ def test_a_simulated_search_is_what_controller_and_trainers_do(tmp_path: Path) -
     named = SearchDocument(name="same", spec=wanted)
     run = search_through_the_fleet(named, wanted, tmp_path, ["--trainers", "1"])
     simulated = simulate(wanted, None)
+    with pytest.raises(InvalidInputError, match="holds another search"):
+        search_through_the_fleet(named, spec(), tmp_path, ["--trainers", "1"])
     assert [(one.architecture, one.reward) for one in run] == [(one.architecture, one.reward) for one in simulated]
 
 
@@ -119,14 +129,25 @@ def test_a_comparison_is_shown_and_written(tmp_path: Path, monkeypatch: pytest.M
     arguments = ("--strategies", "exhaustive", "--seeds", "2", "--processes", "1", "--no-fleet-check")
     ended = CliRunner().invoke(cli, ["compare", str(TABLE), *arguments, "--output", str(tmp_path)])
     assert ended.exit_code == 0, ended.output
-    standings = {one["contender"]: one for one in json.loads((tmp_path / "standings.json").read_text())}
-    assert standings["exhaustive"]["regret"] == 0.0
+    results = {one["contender"]: one for one in json.loads((tmp_path / "scores.json").read_text())}
+    assert results["exhaustive"]["regret"] == 0.0
     with (tmp_path / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * 48
     best = max(float(row["reward"]) for row in rows if row["strategy"] == "exhaustive")
-    assert standings["exhaustive"]["best"] == best
+    assert results["exhaustive"]["best"] == best
     for name in ("best-so-far.svg", "best-so-far.png", "top-models.svg", "top-models.png"):
         assert (tmp_path / name).stat().st_size > 1000, name
     assert "exhaustive" in ended.output
     assert "REGRET" in ended.output
+
+
+@pytest.mark.timeout(180)
+def test_one_run_goes_through_the_fleet_and_is_said_to_be_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "search.yaml"
+    file.write_text(document.dump(SearchDocument(name="checked", spec=spec(parallelism=1, budget=Budget(trials=6)))))
+    arguments = ("--seeds", "2", "--processes", "2", "--trainers", "1", "--output", str(tmp_path / "out"))
+    ended = nasfleet(tmp_path, "compare", str(file), *arguments)
+    assert ended.returncode == 0, ended.stdout
+    assert "through controller and trainers, random, seed 0: best" in ended.stdout
+    assert "; simulated: the same" in ended.stdout

@@ -1,9 +1,11 @@
 """`nasfleet compare`: one search under several strategies and seeds, as a table, as pictures and as figures."""
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,6 +20,9 @@ from nasfleet_cli.documents import read_document
 from nasfleet_cli.extras import needing
 from nasfleet_cli.readiness import check_trainable
 from nasfleet_cli.tables import table
+
+if TYPE_CHECKING:
+    from nasfleet_cli.comparing import running
 
 MOST_SEEDS = 10_000
 
@@ -119,8 +124,8 @@ def _with_trials(document: SearchDocument, trials: int | None) -> SearchDocument
 def _compare(console: Console, document: SearchDocument, chosen: Sequence[Contender], wishes: Wishes) -> None:
     with needing("controller"), needing("trainer"), needing("compare"):
         from nasfleet_cli.comparing import running, simulation
-    place = running.Place(wishes.data_dir, wishes.output, wishes.run_options)
-    wanted = running.assignments(chosen, wishes.seeds, document.spec.seed)
+    place = running.RunPlace(wishes.data_dir, wishes.output, wishes.run_options)
+    wanted = running.planned_runs(chosen, wishes.seeds, document.spec.seed)
     simulated = simulation.can_simulate(document.spec)
     found = (
         running.simulated(wanted, place, min(wishes.processes, len(wanted)))
@@ -130,25 +135,40 @@ def _compare(console: Console, document: SearchDocument, chosen: Sequence[Conten
     runs = running.collected(found, lambda run: _say_run(console, run))
     _report(console, document, runs, wishes)
     if simulated and wishes.fleet_check:
-        checked = next((one for one in wanted if one.contender.name != BASELINE), wanted[0])
-        (run,) = running.through_the_fleet(document, [checked], place)
-        beside = next(one for one in runs[run.contender] if one.seed == run.seed)
-        console.print(f"through controller and trainers, {_said(run)}; simulated, {_said(beside)}")
+        _check_through_the_fleet(console, document, wanted, runs, place)
+
+
+def _check_through_the_fleet(
+    console: Console,
+    document: SearchDocument,
+    wanted: Sequence["running.PlannedRun"],
+    runs: Mapping[str, Sequence[Run]],
+    place: "running.RunPlace",
+) -> None:
+    """Make one of the simulated runs by a controller and trainers, and say how the two compare."""
+    from nasfleet_cli.comparing import running
+
+    chosen = next((one for one in wanted if one.contender.name != BASELINE), wanted[0])
+    with tempfile.TemporaryDirectory(prefix="nasfleet-compare-") as directory:
+        (run,) = running.through_the_fleet(document, [chosen], replace(place, directory=Path(directory)))
+    beside = next(one for one in runs[run.contender] if one.seed == run.seed)
+    same = [(one.architecture, one.reward) for one in run.trials] == [(one.architecture, one.reward) for one in beside.trials]
+    console.print(f"through controller and trainers, {_said(run)}; simulated: {'the same' if same else _said(beside)}")
 
 
 def _report(console: Console, document: SearchDocument, runs: Mapping[str, Sequence[Run]], wishes: Wishes) -> None:
-    from nasfleet_cli.comparing import optimum, pictures, reports, statistics
+    from nasfleet_cli.comparing import optimum, pictures, reports, scores
 
     best = optimum.known_optimum(document.spec, wishes.data_dir)
-    standings = [statistics.standing(of_one, runs[BASELINE], best) for of_one in runs.values()]
-    console.print(table(reports.STANDINGS, standings))
+    results = [scores.score(of_one, runs[BASELINE], best) for of_one in runs.values()]
+    console.print(table(reports.SCORES, results))
     reports.write_runs(runs, wishes.output / "trials.csv")
-    reports.write_standings(standings, wishes.output / "standings.json")
+    reports.write_scores(results, wishes.output / "scores.json")
     title = f"{document.name}, {wishes.seeds} seeds" if wishes.seeds > 1 else document.name
     files = [*pictures.draw_best_so_far(runs, title, wishes.output / "best-so-far")]
     if len(runs) > 1:
         files += pictures.draw_top_models(runs, title, wishes.output / "top-models")
-    console.print(f"wrote {', '.join(str(file) for file in files)}, trials.csv and standings.json beside them")
+    console.print(f"wrote {', '.join(str(file) for file in files)}, trials.csv and scores.json beside them")
 
 
 def _say_run(console: Console, run: Run) -> None:

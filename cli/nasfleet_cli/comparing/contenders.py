@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nasfleet.catalogue import InvalidParametersError, Random, SearchSpec
+from nasfleet.catalogue import InvalidParametersError, SearchSpec
 from nasfleet.catalogue.fields import block_name, fields_of
 from nasfleet.errors import InvalidInputError
 from nasfleet_cli.comparing.runs import Contender
@@ -51,8 +51,6 @@ def _of_block(spec: SearchSpec, name: str) -> Any:
         raise InvalidInputError(
             f"--strategies has {name!r}: give names among {', '.join(classes)}, or search files that end in .yaml"
         )
-    if classes[name] is Random:
-        return Random()
     try:
         return classes[name]()
     except (TypeError, InvalidParametersError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nasfleet.catalogue import SearchDocument, SearchSpec
 from nasfleet.document import dump
-from nasfleet.errors import UnavailableError
+from nasfleet.errors import InvalidInputError, UnavailableError
 from nasfleet.names import SearchName
 from nasfleet.v1.trial_pb2 import Trial
 from nasfleet_cli.comparing.runs import SettledTrial
@@ -29,11 +29,15 @@ def search_through_the_fleet(
         options: more options of `nasfleet run`.
 
     Raises:
+        InvalidInputError: if the directory holds another search.
         UnavailableError: if it did not run to its end; the message names its log.
     """
     state.mkdir(parents=True, exist_ok=True)
     file, log = state / "search.yaml", state / "run.log"
-    file.write_text(dump(replace(document, spec=spec)), encoding="utf-8")
+    text = dump(replace(document, spec=spec))
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        raise InvalidInputError(f"{state} holds another search: give another --output, or delete it")
+    file.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "nasfleet_cli", "run", str(file), "--state", str(state), "--plain", *options]
     with log.open("ab") as output:
         ended = subprocess.run(command, stdout=output, stderr=output, check=False)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from nasfleet_cli.comparing.contenders import BASELINE
 from nasfleet_cli.comparing.runs import Run
-from nasfleet_cli.comparing.statistics import Axis, Band, axis_points, band, top_model_gains
+from nasfleet_cli.comparing.scores import Axis, Band, axis_points, band, top_model_gains
 
 FORMATS = ("svg", "png")
 TOP_COUNTS = (1, 5, 15)  # as in figure 6 of Zoph & Le 2016

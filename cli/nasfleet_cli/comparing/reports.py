@@ -8,10 +8,10 @@ from pathlib import Path
 
 from nasfleet_cli import figures
 from nasfleet_cli.comparing.runs import Run
-from nasfleet_cli.comparing.statistics import Standing
+from nasfleet_cli.comparing.scores import Score
 from nasfleet_cli.tables import Column
 
-STANDINGS: tuple[Column[Standing], ...] = (
+SCORES: tuple[Column[Score], ...] = (
     Column("STRATEGY", lambda one: one.contender),
     Column("BEST", lambda one: f"{figures.reward(one.best)} ± {one.best_error:.2g}", number=True),
     Column("AVERAGE", lambda one: figures.reward(one.average), number=True),
@@ -36,6 +36,6 @@ def write_runs(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
                 rows.writerow((run.contender, run.seed, place, *about))
 
 
-def write_standings(standings: Sequence[Standing], file: Path) -> None:
+def write_scores(results: Sequence[Score], file: Path) -> None:
     """Write what the table shows, to all digits, as JSON."""
-    file.write_text(json.dumps([asdict(one) for one in standings], indent=2) + "\n", encoding="utf-8")
+    file.write_text(json.dumps([asdict(one) for one in results], indent=2) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from nasfleet_cli.comparing.simulation import simulate
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class PlannedRun:
     """One run to be made."""
 
     contender: Contender
@@ -22,7 +22,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunPlace:
     """Where runs are made: data sets, the directory for those through the fleet, and more options of `nasfleet run`."""
 
     data_dir: Path | None
@@ -30,12 +30,12 @@ class Place:
     options: tuple[str, ...]
 
 
-def assignments(contenders: Sequence[Contender], seeds: int, first_seed: int) -> tuple[Assignment, ...]:
+def planned_runs(contenders: Sequence[Contender], seeds: int, first_seed: int) -> tuple[PlannedRun, ...]:
     """Return all runs, seed by seed, so that an interrupted comparison is even."""
-    return tuple(Assignment(one, first_seed + offset) for offset in range(seeds) for one in contenders)
+    return tuple(PlannedRun(one, first_seed + offset) for offset in range(seeds) for one in contenders)
 
 
-def simulated(wanted: Sequence[Assignment], place: Place, processes: int) -> Iterator[Run]:
+def simulated(wanted: Sequence[PlannedRun], place: RunPlace, processes: int) -> Iterator[Run]:
     """Yield the runs as they end, in the order in which they were wanted."""
     if processes == 1:
         yield from (_simulated(one, place.data_dir) for one in wanted)
@@ -48,7 +48,7 @@ def simulated(wanted: Sequence[Assignment], place: Place, processes: int) -> Ite
             pool.shutdown(cancel_futures=True)
 
 
-def through_the_fleet(document: SearchDocument, wanted: Sequence[Assignment], place: Place) -> Iterator[Run]:
+def through_the_fleet(document: SearchDocument, wanted: Sequence[PlannedRun], place: RunPlace) -> Iterator[Run]:
     """Yield the runs as they end; one that has ended in an earlier attempt at this comparison is only read."""
     for one in wanted:
         state = place.directory / "runs" / f"{one.contender.name}-{one.seed}"
@@ -74,5 +74,5 @@ def collected(runs: Iterator[Run], on_run: Callable[[Run], None]) -> dict[str, l
     return by_contender
 
 
-def _simulated(one: Assignment, data_dir: Path | None) -> Run:
+def _simulated(one: PlannedRun, data_dir: Path | None) -> Run:
     return Run(one.contender.name, one.seed, simulate(replace(one.contender.spec, seed=one.seed), data_dir))

@@ -108,9 +108,15 @@ class _Trainer:
     """Measures trials at once, with the seconds that they would have taken."""
 
     def __init__(self, spec: SearchSpec, data_dir: Path | None) -> None:
-        task = spec.task
-        instant = replace(task, epoch_seconds=0.0) if isinstance(task, Synthetic) else replace(task, replay_time_scale=0.0)  # type: ignore[arg-type]
-        self._seconds = task.epochs * task.epoch_seconds if isinstance(task, Synthetic) else None
+        instant: Tabular | Synthetic
+        self._seconds: float | None = None
+        match spec.task:
+            case Synthetic() as task:
+                instant, self._seconds = replace(task, epoch_seconds=0.0), task.epochs * task.epoch_seconds
+            case Tabular() as task:
+                instant = replace(task, replay_time_scale=0.0)
+            case other:
+                raise InvalidInputError(f"{type(other).__name__} is no task to be simulated: train it through the fleet")
         self._task = load_inline_task(replace(spec, task=instant))
         self._spec = spec
         self._data_dir = data_dir

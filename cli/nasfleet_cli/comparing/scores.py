@@ -7,6 +7,7 @@ no best, which is NaN. A run that ends early, since its space or its budget is u
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Score:
     """How a contender does.
 
     Attributes:
@@ -68,12 +69,14 @@ def costs(trials: Sequence[SettledTrial], axis: Axis) -> Floats:
             return np.array([trial.seconds for trial in trials])
         case Axis.TRAINER_SECONDS:
             return np.array([trial.trainer_seconds for trial in trials])
+        case _:
+            assert_never(axis)
 
 
 def best_so_far(trials: Sequence[SettledTrial]) -> Floats:
     """Return the best reward of the trials up to each of them."""
     rewards = np.array([np.nan if trial.reward is None else trial.reward for trial in trials])
-    return np.fmax.accumulate(rewards) if len(rewards) else rewards
+    return np.fmax.accumulate(rewards)
 
 
 def best_at(run: Run, axis: Axis, points: Floats) -> Floats:
@@ -123,12 +126,12 @@ def top_model_gains(runs: Sequence[Run], baseline: Sequence[Run], count: int, po
     return Band(points[known], gains[:, known].mean(axis=0), _errors(gains[:, known]))
 
 
-def standing(runs: Sequence[Run], baseline: Sequence[Run], optimum: float | None) -> Standing:
+def score(runs: Sequence[Run], baseline: Sequence[Run], optimum: float | None) -> Score:
     """Return how a contender's runs compare with the baseline's, which propose at random."""
     ends, others = _ends(runs), _ends(baseline)
     random_mean = float(np.mean(_rewards(baseline)))
     best = float(ends.mean())
-    return Standing(
+    return Score(
         contender=runs[0].contender,
         best=best,
         best_error=float(_errors(ends[:, None])[0]),
@@ -157,7 +160,7 @@ def mann_whitney(ends: Floats, others: Floats) -> float:
 
 
 def _ends(runs: Sequence[Run]) -> Floats:
-    return np.array([best_so_far(run.trials)[-1] if run.trials else np.nan for run in runs])
+    return np.array([best_so_far(run.trials)[-1] for run in runs])
 
 
 def _rewards(runs: Sequence[Run]) -> list[float]:

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasfleet_cli.comparing.runs import Run, SettledTrial
-from nasfleet_cli.comparing.statistics import (
+from nasfleet_cli.comparing.scores import (
     Axis,
     band,
     best_at,
     best_so_far,
     probability_of_beating,
-    standing,
+    score,
     top_model_gains,
     top_models,
 )
@@ -77,11 +77,11 @@ def test_gains_over_random_search_are_differences_seed_by_seed() -> None:
 
 def test_a_standing_is_measured_against_the_mean_random_architecture_and_the_optimum() -> None:
     random = [run(0.2, 0.4), run(0.4, 0.6)]  # mean of all 0.4, ends at 0.4 and 0.6
-    found = standing([run(0.5, 0.7, name="reinforce"), run(0.9, 0.1, name="reinforce")], random, optimum=1.0)
+    found = score([run(0.5, 0.7, name="reinforce"), run(0.9, 0.1, name="reinforce")], random, optimum=1.0)
     assert found.best == pytest.approx(0.8)
     assert found.average == pytest.approx(0.55)
     assert found.improvement == pytest.approx(100.0)
     assert found.regret == pytest.approx(0.2)
     assert (found.distinct, found.beats) == (2.0, 1.0)
     assert found.p_value == pytest.approx(1 / 3)  # of the 6 ways to rank two of four, one is this and one its mirror image
-    assert standing(random, random, None).p_value is None
+    assert score(random, random, None).p_value is None
