@@ -37,7 +37,7 @@ def test_accounting_is_what_torch_counts(description: ConvNet, side: int, channe
     # One multiply-add is two floating point operations.
     counted = counter.get_total_flops() // 2
     assert counted == accounting.multiply_adds(description, side=side, channels=channels, classes=classes)
-    assert parameters_of(network) == accounting.parameters(description, channels=channels, classes=classes)
+    assert parameters_of(network) == accounting.parameters(description, side=side, channels=channels, classes=classes)
 
 
 @settings(max_examples=15, deadline=None)
