@@ -25,7 +25,7 @@ def document(section: str, levels: int, *, maps: bool) -> str:
 
 @pytest.mark.parametrize("maps", [True, False])
 @pytest.mark.parametrize("section", [section for section, _ in WHERE])
-def test_the_deepest_parameters_travel_in_a_list_of_searches(section: str, maps: bool) -> None:
+def test_the_deepest_parameters_travel_in_a_list_of_searches(section: str, *, maps: bool) -> None:
     spec = load(document(section, MOST_FREE_LEVELS, maps=maps)).spec
     sent = search_pb2.ListSearchesResponse(searches=[search_pb2.Search(spec=spec_to_proto(spec))])
     read = search_pb2.ListSearchesResponse.FromString(sent.SerializeToString())
@@ -35,8 +35,9 @@ def test_the_deepest_parameters_travel_in_a_list_of_searches(section: str, maps:
 @pytest.mark.parametrize("maps", [True, False])
 @pytest.mark.parametrize(("section", "path"), WHERE)
 @pytest.mark.parametrize("levels", [MOST_FREE_LEVELS + 1, 46, 55])
-def test_deeper_ones_are_refused(section: str, path: str, maps: bool, levels: int) -> None:
+def test_deeper_ones_are_refused(section: str, path: str, *, maps: bool, levels: int) -> None:
+    text = document(section, levels, maps=maps)
     with pytest.raises(InvalidParametersError) as raised:
-        load(document(section, levels, maps=maps))
+        load(text)
     said = f"{path} is nested more than {MOST_FREE_LEVELS} levels deep: give flatter data, or deep data as text"
     assert str(raised.value) == said
