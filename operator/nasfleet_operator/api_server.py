@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import orjson
 from kubernetes.aio.client import ApiClient
 
 from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
 from nasfleet_operator.kinds import Kind
 from nasfleet_operator.pacing import Pace
+from nasfleet_operator.shallow_json import decode
 
 WATCH_SECONDS = 300  # a watch is asked for anew after this long: some load balancers fall silent on old ones
 
@@ -85,7 +85,7 @@ class ApiServer:
             self.on_call(verb, resource, status)
         if status >= HTTPStatus.BAD_REQUEST:
             raise _error(status, text, f"{verb} {path}")
-        return dict(orjson.loads(text))
+        return dict(decode(text))
 
     async def watch(self, kind: Kind, namespace: str | None, version: str) -> AsyncGenerator[dict[str, Any]]:
         """Yield what happens to objects of a kind, bookmarks included, until the API server ends it.
@@ -110,8 +110,8 @@ class ApiServer:
             if status >= HTTPStatus.BAD_REQUEST:
                 raise _watch_error(status, await answer.read(), path)
             with closing(answer.response) as response:
-                async for line in _lines(response.content):
-                    told = orjson.loads(line)
+                async for line in lines(response.content):
+                    told = decode(line)
                     if told["type"] == "ERROR":
                         raise _watch_error(told["object"].get("code", 0), line, path)
                     yield told
@@ -131,7 +131,7 @@ class ApiServer:
         return await client.call_api(_METHODS[verb], client.configuration.host + path, headers, body, None, limits)
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+async def lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     """Yield lines of any length; the reader's own may not be longer than its buffer."""
     rest = b""
     async for chunk in content.iter_any():
@@ -149,8 +149,8 @@ def _watch_error(status: int, text: bytes, path: str) -> NasfleetError:
 def _error(status: int, text: bytes, what: str) -> NasfleetError:
     """Return the error that an answer of the API server stands for, with its message."""
     try:
-        message = orjson.loads(text)["message"]
-    except (ValueError, KeyError, TypeError):
+        message = decode(text)["message"]
+    except (UnavailableError, KeyError, TypeError):
         message = text.decode(errors="replace")[:500]
     if message.startswith(_UNREADABLE):
         return InvalidInputError(message)

@@ -13,6 +13,7 @@ from kubernetes.aio.client import Configuration
 from nasfleet_operator.api_server import WATCH_SECONDS
 from nasfleet_operator.cache import Cache, Key
 from nasfleet_operator.kinds import DECLARED, Kind
+from nasfleet_operator.kopf_session import KopfSessions
 
 LIST_CHUNK = 500
 
@@ -24,11 +25,11 @@ def watching(
 
     What has gone between two lists of kopf, no event tells.
     """
-    registry = kopf.OperatorRegistry()
+    registry, sessions = kopf.OperatorRegistry(), KopfSessions()
 
     @kopf.on.login(registry=registry)
-    async def log_in(**_: Any) -> kopf.ConnectionInfo:
-        return await _connection(configuration)
+    async def log_in(**_: Any) -> kopf.AiohttpSession:
+        return sessions.of(await _connection(configuration))
 
     for kind in DECLARED:
         _watch(registry, kind, cache, add, on_relist)

@@ -1,15 +1,18 @@
 """Whether an object is as desired already, whatever others and the API server have put into it besides."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_UP, Context, Decimal, DecimalException, localcontext
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
 from nasfleet_operator.overlay import MERGE_KEYS, are_keyed, key_of
 
-_MAPS_OF_QUANTITIES = frozenset({"requests", "limits"})
+_MAPS_OF_QUANTITIES = frozenset({"requests", "limits", "overhead"})
 _QUANTITIES = frozenset({"sizeLimit", "divisor"})
+_NANO, _MILLI = Decimal("1e-9"), Decimal("1e-3")
+_LARGEST = Decimal(2**63 - 1)
+_EXACT = Context(prec=400, rounding=ROUND_UP)
 
 
 def agrees(desired: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
@@ -36,11 +39,11 @@ def _difference(name: str, desired: Any, found: Any) -> str | None:
     if _are_lists(desired, found):
         inner = _entries(MERGE_KEYS.get(name), desired, found)
         return None if inner is None else name + inner
-    return None if name in _QUANTITIES and _quantity(desired) == _quantity(found) else name
+    return None if name in _QUANTITIES and _stored(desired, _NANO) == _stored(found, _NANO) else name
 
 
 def _quantities(desired: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
-    same = (name in found and _quantity(text) == _quantity(found[name]) for name, text in desired.items())
+    same = (name in found and _stored(text, _MILLI) == _stored(found[name], _MILLI) for name, text in desired.items())
     return next((name for name, agree in zip(desired, same, strict=True) if not agree), None)
 
 
@@ -61,8 +64,15 @@ def _entries(fields: Sequence[str] | None, desired: Sequence[Any], found: Sequen
     return None
 
 
-def _quantity(value: Any) -> Decimal | str:
-    try:
-        return Decimal(parse_quantity(str(value)))  # type: ignore[no-untyped-call]  # the library gives it no types
-    except (ValueError, InvalidOperation):
-        return str(value)
+def _stored(value: Any, finest: Decimal) -> Decimal | str:
+    """Return a quantity as Kubernetes keeps it; what is none, as text.
+
+    It rounds away from zero, to nano where it reads one and to milli in maps of resources (`SetDefaults_ResourceList`), and
+    has none beyond 64 bits.
+    """
+    with localcontext(_EXACT):
+        try:
+            quantity = Decimal(parse_quantity(str(value)))  # type: ignore[no-untyped-call]  # the library gives it no types
+            return max(-_LARGEST, min(quantity, _LARGEST)).quantize(finest)
+        except (ValueError, DecimalException):
+            return str(value)

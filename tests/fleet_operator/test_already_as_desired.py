@@ -1,6 +1,10 @@
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.deployment import deployment
@@ -17,6 +21,10 @@ from nasfleet_testing.observed_resources import SETTINGS, pool
         pytest.param({"requests": {"cpu": 0.1}}, {"requests": {"cpu": "100m"}}, id="and as a number that no binary one equals"),
         pytest.param({"emptyDir": {"sizeLimit": "1Gi"}}, {"emptyDir": {"sizeLimit": "1024Mi"}}, id="and of a volume"),
         pytest.param({"divisor": "1024Ki"}, {"divisor": "1Mi"}, id="and of the downward API"),
+        pytest.param({"requests": {"cpu": "0.3333"}}, {"requests": {"cpu": "334m"}}, id="and finer than it is kept"),
+        pytest.param({"limits": {"memory": "0.3"}}, {"limits": {"memory": "300m"}}, id="and of less than a byte"),
+        pytest.param({"limits": {"memory": "99999999P"}}, {"limits": {"memory": "9223372036854775807"}}, id="and too large"),
+        pytest.param({"emptyDir": {"sizeLimit": "0.1n"}}, {"emptyDir": {"sizeLimit": "1n"}}, id="and of a volume, finer"),
         pytest.param({"a": 1}, {"a": 1, "b": 2}, id="a default of the API server"),
         pytest.param({"hostNetwork": False, "args": [], "labels": {}}, {}, id="what the API server leaves out"),
         pytest.param({"env": [{"name": "A"}]}, {"env": [{"name": "B"}, {"name": "A", "value": ""}]}, id="another's entry"),
@@ -31,6 +39,8 @@ def test_these_are_as_desired(desired: dict[str, Any], found: dict[str, Any]) ->
     ("desired", "found"),
     [
         pytest.param({"requests": {"cpu": "1"}}, {"requests": {"cpu": "2"}}, id="another quantity"),
+        pytest.param({"requests": {"cpu": "0.3333"}}, {"requests": {"cpu": "333m"}}, id="one rounded down"),
+        pytest.param({"emptyDir": {"sizeLimit": "0.1"}}, {"emptyDir": {"sizeLimit": "101m"}}, id="one of a volume, by milli"),
         pytest.param({"requests": {"cpu": "1"}}, {"requests": {}}, id="no quantity"),
         pytest.param({"labels": {"version": "1"}}, {"labels": {"version": "1.0"}}, id="texts that are no quantities"),
         pytest.param({"replicas": 0}, {"replicas": 1}, id="zero and not zero"),
@@ -70,3 +80,24 @@ def test_a_field_that_the_pool_no_longer_asks_for_is_seen_too() -> None:
     found = deployment(pool(before), before, 1, SETTINGS)
     assert agrees(deployment(pool(after), after, 1, SETTINGS)["spec"], found["spec"])
     assert not agrees(deployment(pool(after), after, 1, SETTINGS), found)
+
+
+SUFFIXES = {
+    **{suffix: Fraction(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P"), -3)},
+    **{suffix: Fraction(1024**power) for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi"), 1)},
+}
+PLACES = [("limits", "cpu", 1000, "m"), ("requests", "memory", 1000, "m"), ("emptyDir", "sizeLimit", 10**9, "n")]
+DIGITS = st.text("0123456789", min_size=1, max_size=15)
+
+
+@given(whole=DIGITS, part=DIGITS, suffix=st.sampled_from(sorted(SUFFIXES)), place=st.sampled_from(PLACES))
+def test_a_quantity_is_as_desired_rounded_up_and_no_other(
+    whole: str, part: str, suffix: str, place: tuple[str, str, int, str]
+) -> None:
+    within, name, units, unit = place
+    text = f"{whole}.{part}{suffix}"
+    kept = ceil(Fraction(f"{whole}.{part}") * SUFFIXES[suffix] * units)
+    largest = (2**63 - 1) * units
+    assert agrees({within: {name: text}}, {within: {name: f"{min(kept, largest)}{unit}"}})
+    for other in (kept - 1, kept + 1):
+        assert kept >= largest or not agrees({within: {name: text}}, {within: {name: f"{other}{unit}"}})

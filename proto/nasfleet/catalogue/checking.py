@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
+from nasfleet.catalogue.nesting import MOST_FREE_LEVELS, is_nested_deeper
 from nasfleet.catalogue.problems import Problem, shown
 from nasfleet.spaces.decision import Choice, Index, Subset
 
@@ -47,6 +48,9 @@ def field_problems(field: Field, value: object) -> Iterator[Problem]:
         for key, entry in value.items():
             if not _is_sound(entry):
                 yield Problem((field.document_name, str(key)), f"is {shown(entry)}", "give text, in quotes")
+    elif field.kind is Kind.FREE and is_nested_deeper(value):
+        fault = f"is nested more than {MOST_FREE_LEVELS} levels deep"
+        yield Problem((field.document_name,), fault, "give flatter data, or deep data as text")
     elif not field.repeated:
         if not _fits(field, value):
             yield _misfit(field, (field.document_name,), value)

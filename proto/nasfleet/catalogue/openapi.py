@@ -130,7 +130,10 @@ def _scalar(field: Field) -> Schema:
 
 def _map(field: Field) -> Schema:
     free = _OF_KIND[field.kind]
-    return {"type": "object", "properties": dict.fromkeys(field.about.parts, free)} if field.about.parts else free
+    if not field.about.parts:
+        return free
+    parts = {name: {"description": description} | free for name, description in field.about.parts.items()}
+    return {"type": "object", "properties": parts}
 
 
 def _text(field: Field) -> Schema:
@@ -140,12 +143,12 @@ def _text(field: Field) -> Schema:
         return schema | {"format": about.format}
     if about.multiline:
         return schema
-    # The pattern is for readers of the schema; the rule says in words what to write.
+    # The pattern is for readers of the schema; the rule says in words what to write. More patterns would need an allOf, which
+    # `kubectl explain` takes for an Object.
     if not about.patterns:
         patterns, message = [_PRINTABLE], f"give {expectation(field)}, without characters that cannot be printed"
     else:
-        patterns, message = [f"^({pattern})$" for pattern in about.patterns], f"give {expectation(field)}"
-        schema["allOf"] = [{"pattern": pattern} for pattern in (_PRINTABLE, *patterns[1:])]
+        patterns, message = [*(f"^({pattern})$" for pattern in about.patterns), _PRINTABLE], f"give {expectation(field)}"
     spelled = Rule(holds=" && ".join(f"self.matches(r'{pattern}')" for pattern in patterns), message=message)
     return _with_validations(schema | {"pattern": patterns[0]}, [spelled.validation()])
 

@@ -1,7 +1,7 @@
 """The description of one parameter: its sentence, bounds, unit and source, kept beside the field itself."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -31,7 +31,8 @@ class Parameter:
         format: how a text is written, in OpenAPI's words.
         multiline: line breaks and other characters that cannot be printed may stand in a text.
         changeable: may be changed while the search runs, with all that is below it.
-        parts: names that alone may stand in a free map, each with a free map below it; all names if there are none.
+        parts: names that alone may stand in a free map, each with a sentence on the free map below it; all names if there
+            are none.
         inline: the alternatives stand among the section's own fields instead of below this one.
         in_document: false for what programs fill in.
     """
@@ -53,7 +54,7 @@ class Parameter:
     format: str | None = None
     multiline: bool = False
     changeable: bool = False
-    parts: tuple[str, ...] = ()
+    parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     inline: bool = False
     in_document: bool = True
 

@@ -148,7 +148,10 @@ class TrainerPoolSpec(Block):
         "A field that is null there is removed; of what is applied, kubectl apply --server-side alone keeps it.",
         default_factory=dict,
         max_length=16,
-        parts=("metadata", "spec"),
+        parts={
+            "metadata": "Labels and annotations of the pods, as in a Deployment's template.",
+            "spec": "What the pods are, as in a Deployment's template; the container of the trainer is called trainer.",
+        },
     )
 
     RULES = (

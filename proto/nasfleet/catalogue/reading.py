@@ -8,9 +8,10 @@ from typing import Any
 from nasfleet.catalogue.checking import expectation, field_problems
 from nasfleet.catalogue.fields import Field, Kind, block_name, fields_of
 from nasfleet.catalogue.labels import label_problems
+from nasfleet.catalogue.nesting import is_nested_deeper
 from nasfleet.catalogue.problems import InvalidParametersError, Problem, shown
 from nasfleet.catalogue.unserved import is_unserved
-from nasfleet.strict_yaml import Unreadable
+from nasfleet.strict_yaml import MOST_LEVELS, Unreadable
 
 Path = tuple[str, ...]
 
@@ -101,7 +102,7 @@ class Reader:
                 return float(raw)
             case Kind.ENUM, str():
                 return next((member for member in entry.classes[0] if member == raw), raw)
-            case ((Kind.FREE | Kind.LABELS), Mapping()) if _has_unreadable(raw):
+            case ((Kind.FREE | Kind.LABELS), Mapping()) if not is_nested_deeper(raw, MOST_LEVELS) and _has_unreadable(raw):
                 return Unreadable.VALUE
         return raw
 
