@@ -4,6 +4,8 @@ A trainer is asked on its stream and answers on that; when the stream ends, the 
 that nothing of it need outlive a process. One trainer is asked at a time for a search, and for one search at a time; only if it
 falls silent is another asked beside it, and the first decisions count. They become part of the search's spec, and with that
 the search waits no longer.
+
+Searches take turns, so that those whose modules hang or raise keep nobody else's from being asked for.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -25,6 +27,8 @@ from nasfleet_controller.trainers import SILENT_SECONDS, Trainer
 
 LOWERING_SECONDS = 120.0  # a module that imports torch from a cold network volume takes a minute
 ANSWER_SECONDS = 30.0  # longer than that: then the trainer is not waited for any more
+LONGEST_BACKOFF_SECONDS = 300.0  # a module that was put in its place meanwhile is found after that at the latest
+WAITS_ITS_TURN = "every trainer that could is busy with another search's space, each of which gets its turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,18 @@ class Lowerings:
         self._notices = notices
         self._questions: dict[int, _Question] = {}
         self._numbers = count(1)
+        self._last_asked: dict[int, int] = {}  # by search, the number of its last question
 
     def ask(self, searches: Mapping[int, Search], now: float) -> None:
         """Ask for the spaces that searches wait for, if anybody is there to be asked."""
         for number, question in tuple(self._questions.items()):
             if self._is_void(question, searches.get(question.search_id), now):
                 del self._questions[number]
-        for search in searches.values():
-            if search.waits_for_space and not self._is_asked(search, now):
+        waiting = [search for search in searches.values() if search.waits_for_space]
+        for search_id in self._last_asked.keys() - {search.search_id for search in waiting}:
+            self._forgive(search_id)
+        for search in sorted(waiting, key=lambda one: self._last_asked.get(one.search_id, 0)):
+            if not self._is_asked(search, now):
                 self._ask_next(search, now)
 
     def take(self, searches: Mapping[int, Search], connection: Connection, answer: Lowered, moment: Moment) -> list[Record]:
@@ -88,22 +96,30 @@ class Lowerings:
         )
 
     def _ask_next(self, search: Search, now: float) -> None:
-        """Ask the trainer that has least to do of those that the search may use."""
-        demand, plugin = demand_of(search), search.spec.search_space.unlowered
-        busy = {question.trainer.profile.instance_id for question in self._questions.values()}
-        askable = [
+        """Ask the trainer that has least to do of those that the search may use; if others' spaces keep all, tell that."""
+        demand = demand_of(search)
+        able = [
             trainer
             for trainer in self._dispatcher.trainers.values()
-            if trainer.profile.lowers_spaces and trainer.profile.instance_id not in busy
-            if trainer.takes_work(now) and suits(trainer, demand, now)
+            if trainer.profile.lowers_spaces and trainer.takes_work(now) and suits(trainer, demand, now)
         ]
-        if askable and plugin is not None:
-            trainer = min(askable, key=lambda one: (len(one.leases), one.rank))
-            connection, number = self._streams.of(trainer.profile.instance_id), next(self._numbers)
-            until = now + LOWERING_SECONDS + ANSWER_SECONDS
-            self._questions[number] = _Question(search.search_id, trainer, connection, until)
-            orders = self._streams.orders_for(trainer.profile.instance_id)
-            orders.lowerings.append(Lowering(number, plugin, LOWERING_SECONDS))
+        busy = {question.trainer.profile.instance_id for question in self._questions.values()}
+        if self._notices.get(search.search_id) == WAITS_ITS_TURN:
+            del self._notices[search.search_id]
+        if askable := [trainer for trainer in able if trainer.profile.instance_id not in busy]:
+            self._put(search, min(askable, key=lambda one: (len(one.leases), one.rank)), now)
+        elif able:
+            self._notices.setdefault(search.search_id, WAITS_ITS_TURN)  # what a trainer said of it tells more
+
+    def _put(self, search: Search, trainer: Trainer, now: float) -> None:
+        plugin = search.spec.search_space.unlowered
+        if plugin is None:
+            return
+        connection, number = self._streams.of(trainer.profile.instance_id), next(self._numbers)
+        until = now + LOWERING_SECONDS + ANSWER_SECONDS
+        self._questions[number] = _Question(search.search_id, trainer, connection, until)
+        self._last_asked[search.search_id] = number
+        self._streams.orders_for(trainer.profile.instance_id).lowerings.append(Lowering(number, plugin, LOWERING_SECONDS))
 
     def _is_void(self, question: _Question, search: Search | None, now: float) -> bool:
         """Return whether no answer can come any more or nobody needs one; if it was the trainer's fault, that is told."""
@@ -120,7 +136,11 @@ class Lowerings:
 
     def _mark_unable(self, question: _Question, why: str, now: float) -> None:
         """Ask a trainer no more for a while; meanwhile it counts as none that the search could use, so that others come."""
-        question.trainer.unable_until[question.search_id] = now + UNABLE_BACKOFF_SECONDS
+        failures = question.trainer.failed_lowerings
+        failures[question.search_id] = failures.get(question.search_id, 0) + 1
+        # The exponent is bounded, since no float is 2 ** 1024.
+        backoff = UNABLE_BACKOFF_SECONDS * 2.0 ** min(failures[question.search_id] - 1, 16)
+        question.trainer.unable_until[question.search_id] = now + min(backoff, LONGEST_BACKOFF_SECONDS)
         self._notices[question.search_id] = why
 
     def _forget(self, search: Search) -> None:
@@ -129,5 +149,11 @@ class Lowerings:
         self._questions = {
             number: question for number, question in self._questions.items() if question.search_id != search.search_id
         }
+        self._forgive(search.search_id)
+
+    def _forgive(self, search_id: int) -> None:
+        """Ask anew, without backoff, should the search wait once more, as it does when it is resumed."""
+        self._last_asked.pop(search_id, None)
         for trainer in self._dispatcher.trainers.values():
-            trainer.unable_until.pop(search.search_id, None)
+            trainer.unable_until.pop(search_id, None)
+            trainer.failed_lowerings.pop(search_id, None)

@@ -81,6 +81,7 @@ class Trainer:
         standing: what its pool makes of it.
         free_since: since when it has had a free slot, or last had one.
         idle_since: since when it has held nothing, or last did.
+        failed_lowerings: by search, how often in a row it could not lower its space.
     """
 
     profile: TrainerProfile
@@ -94,6 +95,7 @@ class Trainer:
     measured: int = 0
     leases: dict[int, Lease] = field(default_factory=dict)
     unable_until: dict[int, float] = field(default_factory=dict)
+    failed_lowerings: dict[int, int] = field(default_factory=dict)
 
     @property
     def state(self) -> TrainerState:

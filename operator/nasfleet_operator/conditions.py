@@ -3,6 +3,7 @@
 Times are those of a Deployment's conditions: a transition is another status, and an update another status or another reason.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from nasfleet_operator.observed import Condition, Truth
 
 LONGEST_MESSAGE = 800
 """Bytes; what Kubernetes says of a pod can be of any length, and an event takes 1,024."""
+# A value is written as compact JSON, or as Go has it: neither has a blank after a colon, which comes before the reason.
+_LONG_VALUE = re.compile(r"\b(\w+ value: (?:(?!: ).){30})(?:(?!: ).){4,}((?:(?!: ).){30}: )", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ def shortened(text: str, size: int) -> str:
     line = " ".join(text.split())
     encoded = line.encode()
     return line if len(encoded) <= size else f"{encoded[: size - 3].decode(errors='ignore')}..."
+
+
+def with_short_values(text: str) -> str:
+    """Return what the API server says of a value with the middle of a long one left out, since the reason comes after it."""
+    return _LONG_VALUE.sub(r"\1...\2", text)
 
 
 def _settled(verdict: Verdict, before: Condition | None, generation: int, now: float) -> Condition:

@@ -46,6 +46,11 @@ class FailureKind(StrEnum):
         "pods cannot be made without their service account",
         "Create it in the pool's namespace, or give another spec.serviceAccountName.",
     )
+    CLASS_MISSING = (
+        "ClassMissing",
+        "pods cannot be made without the class that they name",
+        "Create that PriorityClass or RuntimeClass, or correct spec.priorityClassName or runtimeClassName in spec.template.",
+    )
     POD_FORBIDDEN = (
         "PodForbidden",
         "pods are refused on admission",
@@ -75,6 +80,16 @@ class FailureKind(StrEnum):
         "CrashLooping",
         "end again and again soon after their start",
         "Read why with kubectl logs --previous.",
+    )
+    CLAIM_UNAVAILABLE = (
+        "ClaimUnavailable",
+        "wait for a volume claim that is missing or not bound",
+        "Create or bind it in the pool's namespace, or correct spec.dataClaim, spec.artifactsClaim or the template's volumes.",
+    )
+    UNNOTICED = (
+        "Unnoticed",
+        "were looked at by no scheduler for a minute",
+        "Check schedulerName and resourceClaims in spec.template; if they are right, see whether that scheduler runs.",
     )
     UNSCHEDULABLE = (
         "Unschedulable",

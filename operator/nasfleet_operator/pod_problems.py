@@ -21,9 +21,13 @@ _BY_WAITING: Mapping[str, FailureKind] = {
 }
 _BY_REFUSAL: Mapping[str, FailureKind] = {
     "exceeded quota": FailureKind.QUOTA_EXCEEDED,
+    "no priorityclass with name": FailureKind.CLASS_MISSING,
+    'runtimeclass "': FailureKind.CLASS_MISSING,
     "serviceaccount": FailureKind.SERVICE_ACCOUNT_MISSING,
     "service account": FailureKind.SERVICE_ACCOUNT_MISSING,
 }
+_CLAIM = "persistentvolumeclaim"
+_NOTICED_SECONDS = 60.0  # a scheduler that is there takes a second, and one that is replaced far less than a minute
 _CRASHES = 2  # one crash is none of a loop; from the second one kubelet waits before the next start
 
 
@@ -36,7 +40,7 @@ class Problem:
     detail: str = ""
 
 
-def problem_of(pod: Pod, since: float) -> Problem | None:
+def problem_of(pod: Pod, since: float, now: float) -> Problem | None:
     """Return what keeps a pod from its work.
 
     What happened after `since` counts on: a lack of memory though it runs again by now, crashes as long as it is not ready,
@@ -51,10 +55,14 @@ def problem_of(pod: Pod, since: float) -> Problem | None:
             return Problem(kind, pod.name, container.waiting_message)
         if not pod.ready and container.restarts >= _CRASHES and any(end.ended_at > since for end in _ends(container)):
             return Problem(FailureKind.CRASH_LOOPING, pod.name)
-    scheduled = pod.conditions.get("PodScheduled")
-    if scheduled is not None and scheduled.status is Truth.FALSE and scheduled.reason == "Unschedulable":
-        return Problem(FailureKind.UNSCHEDULABLE, pod.name, scheduled.message)
-    return None
+    return _scheduling_problem(pod, now)
+
+
+def noticed_in(pod: Pod, now: float) -> float | None:
+    """Return in how many seconds it will be a problem that no scheduler has looked at a pod, 0 if it is one; None if never."""
+    if not pod.lives or pod.phase != "Pending" or pod.gated or "PodScheduled" in pod.conditions:
+        return None
+    return max(0.0, pod.created_at + _NOTICED_SECONDS - now)
 
 
 def refused_pods(deployment: Mapping[str, Any]) -> Problem | None:
@@ -65,6 +73,17 @@ def refused_pods(deployment: Mapping[str, Any]) -> Problem | None:
             kinds = (kind for words, kind in _BY_REFUSAL.items() if words in message.lower())
             return Problem(next(kinds, FailureKind.POD_FORBIDDEN), detail=message)
     return None
+
+
+def _scheduling_problem(pod: Pod, now: float) -> Problem | None:
+    if noticed_in(pod, now) == 0:
+        return Problem(FailureKind.UNNOTICED, pod.name)
+    scheduled = pod.conditions.get("PodScheduled")
+    if scheduled is None or scheduled.status is not Truth.FALSE or scheduled.reason != "Unschedulable":
+        return None
+    waits_for_claim = _CLAIM in scheduled.message.lower()
+    kind = FailureKind.CLAIM_UNAVAILABLE if waits_for_claim else FailureKind.UNSCHEDULABLE
+    return Problem(kind, pod.name, scheduled.message)
 
 
 def _ends(container: Container) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.observed import PoolObserved, Unreadable
 from nasfleet_operator.plan import ApplyObject, DeclarePool, Effect, ForgetPool, Plan, SetDeletionCost, SetReplicas
 from nasfleet_operator.pod_losses import recent_losses
-from nasfleet_operator.pod_problems import Problem, problem_of, refused_pods
+from nasfleet_operator.pod_problems import Problem, noticed_in, problem_of, refused_pods
 from nasfleet_operator.pool_intent import PoolIntent, gone_trainers, intend, living_pods, own_pods, trainers_by_name
 from nasfleet_operator.pool_status import PoolSight, Rollout, pool_verdicts, worth_telling
 from nasfleet_operator.reporting import report
@@ -167,7 +167,7 @@ def _present_problems(observed: PoolObserved, settings: Settings, now: float) ->
     if found is not None and belongs_to(observed.pool.identity, found) and (problem := refused_pods(found)) is not None:
         yield problem
     for pod in living_pods(observed):
-        if (problem := problem_of(pod, now - settings.recent_seconds)) is not None:
+        if (problem := problem_of(pod, now - settings.recent_seconds, now)) is not None:
             yield problem
     if observed.fleet is None:
         yield Problem(FailureKind.CONTROLLER_UNAVAILABLE)
@@ -199,7 +199,9 @@ def _told(
     }
     written = report(pool.identity, pool.status, facts, _work(observed), conditions, settings.count_seconds, now)
     news = announcements(pool.identity, conditions, worth_telling, observed.announced, now - settings.announce_seconds)
-    looks = (again_in, written.due_in, settings.retry_seconds if sight.problems or sight.losses else None)
+    noticed = (noticed_in(pod, now) for pod in living_pods(observed))
+    soon = min((seconds for seconds in noticed if seconds), default=None)
+    looks = (again_in, written.due_in, soon, settings.retry_seconds if sight.problems or sight.losses else None)
     soonest = min((seconds for seconds in looks if seconds is not None), default=None)
     return Plan((*effects, *written.effects, *news), soonest)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasfleet_operator.conditions import Verdict, shortened
+from nasfleet_operator.conditions import Verdict, shortened, with_short_values
 from nasfleet_operator.failure_kinds import SEVERITY, FailureKind
 from nasfleet_operator.observed import Condition, PodLoss, Truth
 from nasfleet_operator.plan import EventKind
@@ -14,7 +14,7 @@ from nasfleet_operator.pod_problems import Problem
 NAMED_PODS = 3
 """Pods that a message names; it counts the others."""
 
-_DETAIL_BYTES = 200
+_DETAIL_BYTES = 300
 _BLOCKING = frozenset(
     {
         FailureKind.INVALID_SPEC,
@@ -133,7 +133,7 @@ def _disrupted(sight: PoolSight) -> Verdict:
 
 def _sentence(kind: FailureKind, pods: list[str], detail: str) -> str:
     subject = f"{_counted(pods)} {kind.happened}" if pods else kind.happened
-    said = f": {shortened(detail, _DETAIL_BYTES)}" if detail else ""
+    said = f": {shortened(with_short_values(detail), _DETAIL_BYTES)}" if detail else ""
     return f"{subject[0].upper()}{subject[1:]}{said.rstrip('.')}. {kind.advice}"
 
 

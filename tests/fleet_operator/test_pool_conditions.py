@@ -110,6 +110,26 @@ def test_why_pods_cannot_be_made_is_told(message: str, reason: str) -> None:
     assert message in condition(observed, "Degraded")[2]
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ('"2Gi"', '"2Gi"'),
+        (
+            '{"app.kubernetes.io/component":"trainer","app.kubernetes.io/instance":"v19",' * 9 + '"nasfleet.dev/pool":"other"}',
+            '{"app.kubernetes.io/component"...","nasfleet.dev/pool":"other"}',
+        ),
+    ],
+)
+def test_of_a_refusal_the_reason_is_told_however_long_the_value(value: str, shown: str) -> None:
+    said = (
+        'Deployment.apps "gpu-trainers" is invalid: spec.template.metadata.labels: Invalid value: {}: `selector` does not match'
+    )
+    refusals = {FailureKind.TEMPLATE_REFUSED: said.replace("{}", value)}
+    _, reason, message = condition(replace(settled_pool(FOUR, 4), refusals=refusals), "Degraded")
+    assert reason == "TemplateRefused"
+    assert said.replace("{}", shown) in message
+
+
 def test_a_pool_whose_spec_is_wrong_stays_as_it_was() -> None:
     observed = replace(settled_pool(FOUR, 4), pool=pool(Unreadable("spec.gpus is -1: give 0 to 64")))
     assert kinds(plan(observed)) == ["WriteStatus", "Announce"]

@@ -1,14 +1,17 @@
 """Each way in which pods fail is told apart, with what to do about it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.observed import Container, Pod, PodCondition, PodLoss, Termination, Truth
 from nasfleet_operator.pod_losses import loss_of, recent_losses
-from nasfleet_operator.pod_problems import problem_of, refused_pods
-from nasfleet_testing.observed_resources import failing_creation, pod
+from nasfleet_operator.pod_problems import noticed_in, problem_of, refused_pods
+from nasfleet_operator.pool_planning import plan_pool
+from nasfleet_testing.observed_resources import SETTINGS, failing_creation, pod, settled_pool
 from nasfleet_testing.planned_worlds import NOW
 
 RECENT = NOW - 600
@@ -37,8 +40,8 @@ def crashed(*, restarts: int, ago: float, ready: bool = False, now: bool = False
     return pod(ready=ready, containers=(Container(name="trainer", restarts=restarts, **ends),))
 
 
-def unscheduled(reason: str, **about: Any) -> Pod:
-    because = condition(reason, Truth.FALSE, "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
+def unscheduled(reason: str, message: str = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.", **about: Any) -> Pod:
+    because = condition(reason, Truth.FALSE, message)
     return pod(phase="Pending", ready=False, conditions={"PodScheduled": because}, **about)
 
 
@@ -106,10 +109,18 @@ def test_each_lost_pod_counts_once_and_for_ten_minutes() -> None:
         pytest.param(killed(ready=False, ago=3000), FailureKind.OUT_OF_MEMORY, id="out of memory, not back yet"),
         pytest.param(killed(ready=True, ago=30), FailureKind.OUT_OF_MEMORY, id="out of memory, and back"),
         pytest.param(unscheduled("Unschedulable"), FailureKind.UNSCHEDULABLE, id="fits nowhere"),
+        *(
+            pytest.param(unscheduled("Unschedulable", message), FailureKind.CLAIM_UNAVAILABLE, id=message)
+            for message in (
+                '0/3 nodes are available: persistentvolumeclaim "data" not found. not found',
+                "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found",
+            )
+        ),
+        pytest.param(pod(phase="Pending", ready=False, created_at=NOW - 60), FailureKind.UNNOTICED, id="nobody looks"),
     ],
 )
 def test_a_pod_says_what_keeps_it_from_its_work(failing: Pod, kind: FailureKind) -> None:
-    problem = problem_of(failing, RECENT)
+    problem = problem_of(failing, RECENT, NOW)
     assert problem is not None
     assert (problem.kind, problem.pod) == (kind, failing.name)
 
@@ -125,14 +136,18 @@ def test_a_pod_says_what_keeps_it_from_its_work(failing: Pod, kind: FailureKind)
         pytest.param(unscheduled("SchedulingGated", gated=True), id="one that waits for its queue"),
         pytest.param(killed(ready=True, ago=3000), id="one that ran out of memory long ago"),
         pytest.param(unscheduled("Unschedulable", deleted_at=NOW), id="one that goes"),
+        pytest.param(pod(phase="Pending", ready=False, created_at=NOW - 59), id="one that was just made"),
+        pytest.param(pod(phase="Pending", ready=False, gated=True), id="one that is held back"),
+        pytest.param(pod(phase="Pending", ready=False, deleted_at=NOW), id="one that goes unnoticed"),
+        pytest.param(pod(phase="Pending", ready=False, conditions={"PodScheduled": condition("")}), id="one that has a node"),
     ],
 )
 def test_no_other_pod_is_a_problem(fine: Pod) -> None:
-    assert problem_of(fine, RECENT) is None
+    assert problem_of(fine, RECENT, NOW) is None
 
 
 def test_what_the_scheduler_says_is_passed_on() -> None:
-    problem = problem_of(unscheduled("Unschedulable"), RECENT)
+    problem = problem_of(unscheduled("Unschedulable"), RECENT, NOW)
     assert problem is not None
     assert "Insufficient nvidia.com/gpu" in problem.detail
 
@@ -147,6 +162,8 @@ def test_what_the_scheduler_says_is_passed_on() -> None:
         ),
         ('pods "gpu-1" is forbidden: violates PodSecurity "restricted:latest": hostNetwork', FailureKind.POD_FORBIDDEN),
         ('admission webhook "x" denied the request', FailureKind.POD_FORBIDDEN),
+        ('pods "serviceaccount-1" is forbidden: no PriorityClass with name fast was found', FailureKind.CLASS_MISSING),
+        ('pods "gpu-1" is forbidden: pod rejected: RuntimeClass "nvidia" not found', FailureKind.CLASS_MISSING),
     ],
 )
 def test_a_deployment_says_why_it_cannot_make_pods(message: str, kind: FailureKind) -> None:
@@ -158,6 +175,13 @@ def test_a_deployment_says_why_it_cannot_make_pods(message: str, kind: FailureKi
 def test_a_deployment_that_makes_its_pods_has_no_problem() -> None:
     assert refused_pods({"status": {"conditions": [{"type": "ReplicaFailure", "status": "False"}]}}) is None
     assert refused_pods({"metadata": {}}) is None
+
+
+def test_a_pool_is_looked_at_again_when_a_pod_has_been_unnoticed_for_a_minute() -> None:
+    pods = (pod(0, phase="Pending", ready=False, created_at=NOW - 48), pod(1))
+    observed = replace(settled_pool(TrainerPoolSpec(replicas=2), 2), pods=pods)
+    assert [noticed_in(one, NOW) for one in pods] == [12.0, None]
+    assert plan_pool(observed, SETTINGS, NOW).again_in == 12.0
 
 
 def test_every_kind_of_failure_says_what_happened_and_what_to_do() -> None:
