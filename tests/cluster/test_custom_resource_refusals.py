@@ -129,8 +129,21 @@ _SAID = {
     "activation-twice": ("spec.searchSpace.mlp.activations", "has an entry twice: give each entry once"),
     "width-twice": ("spec.searchSpace.mlp.widths", "has an entry twice: give each entry once"),
     "mlp-too-large": ("spec.searchSpace.mlp", "has networks of more than 2,147,483,648 parameters: give fewer layers or narrower ones"),
-    "growth-of-mlp": ("spec.searchSpace.growth", "is given with a space that has no layers: remove it, or search a convChain"),
+    "growth-of-mlp": ("spec.searchSpace.growth", "is given with a space that has no layers: remove it, or search a convChain or a recurrentCell"),
     "share-beyond-one": ("spec.strategy.reinforce.learningRate", "should be less than or equal to 1"),
+    "blocks-beyond-the-depth": ("spec.searchSpace.convChain.blockLayers", "makes networks of more than 64 layers: give less, or fewer layers"),
+    "growth-beyond-the-depth": ("spec.searchSpace.growth.maxLayers", "makes networks of more than 64 layers, blocks counted in full: give less, or smaller blocks"),
+    "pooling-beyond-the-depth": ("spec.searchSpace.convChain.poolAfter", "is not below the number of layers, blocks counted in full: give less, or more layers"),
+    "poolings-out-of-order": ("spec.searchSpace.convChain.poolAfter", "is out of order: give the layers in ascending order"),
+    "no-convolutions": ("spec.searchSpace.convChain.layerTypes", "has no Convolution, without which nothing is learned: add it"),
+    "unknown-layer-type": ("spec.searchSpace.convChain.layerTypes[1]", 'Unsupported value: "Softmax"'),
+    "layer-type-twice": ("spec.searchSpace.convChain.layerTypes", "has an entry twice: give each entry once"),
+    "blocks-of-other-layers": ("spec.searchSpace.convChain.blockLayers", "is given with layers that are no convolutions: give 1, or layerTypes: [Convolution]"),
+    "even-contrast": ("spec.searchSpace.convChain.contrastSizes", "has an even size: give odd ones"),
+    "too-many-filters": ("spec.searchSpace.convChain.extraFilters", "makes more than 4,096 filters: give fewer, or smaller filterCounts"),
+    "unknown-optimizer": ("spec.searchSpace.convChain.optimizers[0]", 'Unsupported value: "Sgd"'),
+    "no-step-size": ("spec.searchSpace.convChain.learningRates[0]", "should be greater than 0"),
+    "grid-of-layer-types": ("spec.searchSpace.convChain.layerTypes", "has several entries, so that some decisions depend on others, which the strategy cannot search: give one, or use reinforce, evolution, random or exhaustive"),
 }  # fmt: skip
 
 # What kubectl refuses by itself, and what Kubernetes has a reading for: null is absent, 8e2 is 800, a status is not declared.
