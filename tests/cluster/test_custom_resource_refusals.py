@@ -72,6 +72,7 @@ _SAID = {
     "cell-index-out-of-range": ("spec.searchSpace.recurrentCell.cell.stateFrom", "names no node: nodes count from 0, so give less than their number"),
     "cell-of-another-base": ("spec.searchSpace.recurrentCell.cell.nodes", "has not 2 * base - 1 nodes: give as many, or the base that fits"),
     "cell-with-an-operation-left-out": ("spec.searchSpace.recurrentCell.activations", "leaves out an activation of the cell: add it"),
+    "cell-with-a-combination-left-out": ("spec.searchSpace.recurrentCell.combinations", "leaves out a combination of the cell: add it"),
     "growth-of-one-cell": ("spec.searchSpace.growth", "is given with one cell only, which cannot grow: remove one of them"),
     "growth-to-a-smaller-base": ("spec.searchSpace.growth.maxLayers", "is less than recurrentCell.base: give at least as many, or a smaller base"),
     "unknown-combination": ("spec.searchSpace.recurrentCell.combinations[0]", 'Unsupported value: "mean": supported values: "add", "elemMult", "max"'),
