@@ -14,13 +14,14 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from nasfleet.catalogue.tasks import PluginTask
 from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet_trainer.course import Course, StoppedEarly
 from nasfleet_trainer.failures import classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.searches import Place, Searches
@@ -36,7 +37,9 @@ class Wire:
         with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device, not a path
             os.dup2(nothing.fileno(), 0)
         self._frames: queue.SimpleQueue[tuple[Kind, bytes]] = queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(self._source, self._frames), daemon=True).start()
+        self.ended_early = 0
+        """Fence of the last child that was to be ended early."""
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def receive(self) -> tuple[Kind, bytes]:
         """Return the next frame, waiting for it."""
@@ -47,30 +50,35 @@ class Wire:
         self._sink.write(encode(kind, payload))
         self._sink.flush()
 
-
-def _listen(source: BinaryIO, frames: "queue.SimpleQueue[tuple[Kind, bytes]]") -> NoReturn:
-    while True:
-        try:
-            frames.put(read_blocking(source))
-        except EOFError:
-            # The agent is gone, perhaps killed; a child in training, and whatever it has started, would never notice.
-            if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-                os.killpg(0, signal.SIGKILL)
-            os._exit(0)
+    def _listen(self) -> NoReturn:
+        while True:
+            try:
+                kind, payload = read_blocking(self._source)
+            except EOFError:
+                # The agent is gone, perhaps killed; a child in training, and whatever it has started, would never notice.
+                if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+                    os.killpg(0, signal.SIGKILL)
+                os._exit(0)
+            if kind is Kind.END_EARLY:  # the child that trains in the main thread cannot wait for it
+                self.ended_early = int(payload)
+            else:
+                self._frames.put((kind, payload))
 
 
 class Reporter:
     """Sends the epochs of one child to the agent; `task` is what people call the one that reports them."""
 
-    def __init__(self, wire: Wire, task: str) -> None:
+    def __init__(self, wire: Wire, task: str, course: Course) -> None:
         self._wire = wire
         self._task = task
+        self._course = course
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
         """Send one epoch, and what only this process can know of the device.
 
         Raises:
             InvalidInputError: if it is none; a user's task may report anything.
+            StoppedEarly: if the training ends with it.
         """
         if not isinstance(epoch, EpochMeasurement):
             raise InvalidInputError(
@@ -85,6 +93,7 @@ class Reporter:
             gauges["device_memory_bytes"] = torch.cuda.memory_reserved()
         if gauges:
             self._wire.send(Kind.GAUGES, json.dumps(gauges).encode())
+        self._course.take(epoch)
 
 
 def train(searches: Searches, assignment: Assignment, wire: Wire) -> None:
@@ -105,10 +114,14 @@ def _measure(searches: Searches, assignment: Assignment, wire: Wire) -> Measurem
     """Return what the search's task says of a child, or raise InvalidInputError if a user's task says something else."""
     section, run = searches.of(assignment).spec.task, searches.child_run(assignment)
     name = section.object if isinstance(section, PluginTask) else type(section).__name__
-    measurement = searches.task(assignment).train(run, Reporter(wire, name))
+    course = Course(lambda: wire.ended_early == assignment.fence)
+    try:
+        measurement = searches.task(assignment).train(run, Reporter(wire, name, course))
+    except StoppedEarly:
+        return course.so_far()
     if not isinstance(measurement, Measurement):
         raise InvalidInputError(f"{name}.train returned {reprlib.repr(measurement)}: return a nasfleet.measurement.Measurement")
-    return measurement
+    return course.flagged(measurement)
 
 
 def main() -> NoReturn:

@@ -41,6 +41,7 @@ class Connection:
         self._published.assignments += staged.assignments
         self._published.stopped += staged.stopped
         self._published.wanted_back += staged.wanted_back
+        self._published.ended_early += staged.ended_early
         self._published.drain |= staged.drain
         self._wake.set()
 

@@ -28,7 +28,9 @@ class Orders:
     assignments: list[Assignment] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
     wanted_back: list[int] = field(default_factory=list)
+    ended_early: list[int] = field(default_factory=list)
     drain: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.acknowledged or self.assignments or self.stopped or self.wanted_back or self.drain)
+        told = self.acknowledged or self.assignments or self.stopped or self.wanted_back or self.ended_early
+        return bool(told or self.drain)

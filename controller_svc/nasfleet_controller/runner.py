@@ -201,7 +201,8 @@ class Runner:
             self.state.keep(search.propose(request, draw.policy_version, draw.layers, draw.proposals, moment.at), moment)
 
         mind = self._minds[search.search_id]
-        return self._answer(search, mind, partial(mind.draw, request), take)
+        # The hashes are read in the thinking thread, and only the answer to this very question adds to them.
+        return self._answer(search, mind, partial(mind.draw, request, search.hashes), take)
 
     async def _answer(self, search: Search, mind: Mind, job: Callable[[], T], take: Callable[[T], None]) -> None:
         """Think, then take the answer into the state; a strategy that fails suspends its search and says why."""

@@ -26,6 +26,7 @@ from nasfleet_controller.records import (
     Record,
     SearchCreated,
     SearchDeleted,
+    TrialReused,
     TrialSettled,
 )
 from nasfleet_controller.reports import Outcome, OutcomeStatus, Report
@@ -98,7 +99,7 @@ class ControllerState:
         for record in records:
             if isinstance(record, AttemptEnded):
                 self._void(record, moment)
-            elif isinstance(record, TrialSettled):
+            elif isinstance(record, TrialSettled | TrialReused):
                 self.rates[record.search_id].count(moment.now)
                 self.notices.pop(record.search_id, None)
 
@@ -138,6 +139,8 @@ class ControllerState:
             if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
                 self.dispatcher.note_epoch(lease, epochs[-1].epoch, epochs[-1].value)
                 self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
+                if self.searches[lease.search_id].report(lease.number, epochs):
+                    self.streams.orders_for(connection.instance_id).ended_early.append(fence)
         for outcome in report.outcomes:
             status = self._take_outcome(connection, outcome, moment)
             self.streams.orders_for(connection.instance_id).acknowledged.append((outcome.outcome_id, status))

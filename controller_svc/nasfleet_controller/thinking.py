@@ -4,12 +4,13 @@ Strategies are built there too, since a policy needs torch and torch takes secon
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
-from nasfleet.catalogue import Batching, Exhaustive, Random, Reinforce, SearchSpec
+from nasfleet.catalogue import Batching, Duplicates, Exhaustive, Random, Reinforce, SearchSpec
 from nasfleet.spaces.building import build_space, layers_at
 from nasfleet.spaces.space import SearchSpace
 from nasfleet_controller.batching import Arrival, BatchRequest, Group, Together
@@ -17,7 +18,8 @@ from nasfleet_controller.records import Proposal
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.strategies.building import build_strategy
-from nasfleet_controller.strategies.strategy import Credit, Strategy, Update
+from nasfleet_controller.strategies.resampling import resampled
+from nasfleet_controller.strategies.strategy import Credit, Redrawing, Strategy, Update
 
 T = TypeVar("T")
 
@@ -49,13 +51,16 @@ class Mind:
                 self._strategy.restore(self.checkpoint)
         return self._strategy
 
-    def draw(self, request: BatchRequest) -> Draw:
-        """Propose a batch; its depth is that of its first trial."""
+    def draw(self, request: BatchRequest, proposed: Collection[str]) -> Draw:
+        """Propose a batch, given the canonical hashes of what was proposed before; its depth is that of its first trial."""
         layers = layers_at(self.spec.search_space, request.first_number)
         if layers not in self._spaces:
             self._spaces[layers] = build_space(self.spec.search_space, layers)
         canonical = self._spaces[layers].canonical
         drawn = self.strategy.propose(request.batch, request.first_number, request.count)
+        if self.spec.duplicates is Duplicates.RESAMPLE and isinstance(self.strategy, Redrawing):
+            redraw = partial(self.strategy.redraw, request.batch, request.first_number)
+            drawn = resampled(drawn, proposed, redraw, canonical)
         proposals = tuple(
             Proposal(request.first_number + offset, tokens, canonical(tokens)) for offset, tokens in enumerate(drawn)
         )

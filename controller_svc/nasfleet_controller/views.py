@@ -49,7 +49,7 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         space_size=search.space_size,
         state=search.state,
         message=search.message or notice,
-        queued=search.queued,
+        queued=search.waiting,
         running=search.running,
         succeeded=search.tally.succeeded,
         failed=search.tally.failed,

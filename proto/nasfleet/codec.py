@@ -49,6 +49,7 @@ def measurement_to_proto(measurement: Measurement) -> trial_pb2.Measurement:
         seconds=measurement.seconds,
         trainer_seconds=measurement.trainer_seconds,
         weights_uri=measurement.weights_uri,
+        stopped_early=measurement.stopped_early,
     )
 
 
@@ -62,6 +63,7 @@ def measurement_from_proto(message: trial_pb2.Measurement) -> Measurement:
         seconds=message.seconds,
         trainer_seconds=message.trainer_seconds,
         weights_uri=message.weights_uri if message.HasField("weights_uri") else None,
+        stopped_early=message.stopped_early,
     )
 
 

@@ -50,6 +50,7 @@ class Measurement:
         parameters: trainable parameters of the child, if it has any.
         multiply_adds: of one forward pass on one example, if known.
         weights_uri: where the trained weights are, if they were kept.
+        stopped_early: the search's rule of early stopping ended the training; all figures are those of the epochs so far.
 
     Raises:
         NotFiniteError: if a figure is not finite.
@@ -64,6 +65,7 @@ class Measurement:
     parameters: int | None = None
     multiply_adds: int | None = None
     weights_uri: str | None = None
+    stopped_early: bool = False
 
     def __post_init__(self) -> None:
         figures = (self.value, self.seconds, self.trainer_seconds)

@@ -85,4 +85,9 @@ MALFORMED = {
     "field-of-a-block-without-any": (_REWARD, "accuracy: {epochs: 5}", "spec.reward.accuracy.epochs is not known (its value: 5): known here: "),
     "list-for-map": ("{trials: 12800, trainerHours: 2000, targetReward: 0.9}", "[12800]", "spec.budget is [12800]: give a map of fields"),
     "share-beyond-one": ("6e-4", "1.5", "spec.strategy.reinforce.learningRate is 1.5: give a number greater than 0 and at most 1"),
+    "duplicates-in-lower-case": ("seed: 1", "duplicates: reuse", 'spec.duplicates is "reuse": give one of Reevaluate, Reuse, Resample'),
+    "stopping-of-a-table": (f"{_TASK}\n  reward:\n    {_REWARD}", "tabular: {file: a.csv}\n  earlyStopping: {median: {}}", "spec.earlyStopping is given with a tabular task, which has no epochs to stop after: remove it, or use another task"),
+    "median-after-the-last-epoch": ("seed: 1", "earlyStopping: {median: {minEpochs: 50}}", "spec.earlyStopping.median.minEpochs is 50, but the task has 50 epochs, so that no child could be stopped: give less than 50, or more task epochs"),
+    "rung-after-the-last-epoch": (f"{_TASK}\n  reward:\n    {_REWARD}", "synthetic: {epochs: 9}\n  earlyStopping: {successiveHalving: {minEpochs: 10}}", "spec.earlyStopping.successiveHalving.minEpochs is 10, but the task has 9 epochs, so that no child could be stopped: give less than 9, or more task epochs"),
+    "two-rules-of-stopping": ("seed: 1", "earlyStopping: {median: {}, successiveHalving: {}}", "spec.earlyStopping gives median and successiveHalving: keep one of them"),
 }  # fmt: skip

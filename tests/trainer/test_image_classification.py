@@ -21,6 +21,7 @@ from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.conv_net import ConvLayer, ConvNet
 from nasfleet_testing.image_files import write_binary
 from nasfleet_testing.specs import smallest_spec
+from nasfleet_trainer.course import StoppedEarly
 from nasfleet_trainer.failures import CannotBuildError, NotFiniteError, TrainerUnableError
 from nasfleet_trainer.tasks.image_classification import ImageClassificationTask, prepare
 from nasfleet_trainer.tasks.task import ChildRun
@@ -171,3 +172,17 @@ def test_weights_source_and_manifest_together_give_the_measured_accuracy_again(t
     hits = (logits.argmax(dim=1) == prepared.validation.labels).numpy()
     assert np.mean(hits) == pytest.approx(measurement.value)
     assert told["value"] == measurement.value
+
+
+def test_child_that_is_stopped_early_is_measured_by_its_epochs_with_its_parameters_and_weights(tmp_path: Path) -> None:
+    def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:
+        if epoch.epoch == 2:
+            raise StoppedEarly
+
+    task = ImageClassification(**SMALL)
+    measurement = ImageClassificationTask(task).train(child_run(task, artifacts_dir=tmp_path, weights=Weights.ALL), report)
+    whole = trained(task)
+    assert measurement.value == whole.epochs[1].value
+    assert [epoch.epoch for epoch in measurement.epochs] == [1, 2]
+    assert measurement.parameters == whole.parameters
+    assert measurement.weights_uri is not None

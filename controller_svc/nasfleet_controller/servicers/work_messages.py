@@ -95,4 +95,5 @@ def orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
         stopped_fences=orders.stopped,
         wanted_back_fences=orders.wanted_back,
         drain=orders.drain,
+        ended_early_fences=orders.ended_early,
     )

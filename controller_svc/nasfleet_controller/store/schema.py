@@ -21,7 +21,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "v0002"
+HEAD = "v0003"
 """The schema version that this program reads and writes: the last one of `migrations/versions`."""
 
 # INTEGER makes a SQLite key the row's own number; elsewhere it has 32 bits, too few for fences.
@@ -81,6 +81,9 @@ trials = Table(
     Column("failure_kind", Integer),
     Column("failure_message", Text),
     Column("failure_traceback", Text),
+    Column("duplicate", Boolean, nullable=False, server_default=false()),
+    Column("reused_from", BigInteger),  # number of the trial whose reward it has
+    Column("stopped_early", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("search_id", "settle_order"),
     Index(None, "search_id", "reward"),
 )

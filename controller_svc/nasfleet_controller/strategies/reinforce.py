@@ -32,10 +32,11 @@ class ReinforceStrategy:
 
         The whole batch is drawn however many are wanted: a row of a matrix product is not bit-equal to a product by itself.
         """
-        decisions = self._depths.decisions(self._depths.layers_at(first_number))
-        generator = torch.Generator().manual_seed(stream_seed(self._seed, "proposals", batch))
-        drawn = self._policy.sample(decisions, self.batch_size, generator)
-        return [tuple(tokens) for tokens in drawn[:count].tolist()]
+        return self._draw("proposals", batch, first_number)[:count]
+
+    def redraw(self, batch: int, first_number: int, attempt: int) -> list[tuple[int, ...]]:
+        """Return a whole batch drawn anew, from the policy as it is."""
+        return self._draw(f"proposals again {attempt}", batch, first_number)
 
     def observe(self, credited: Sequence[Credit]) -> Update | None:
         """Make one update, unless no reward is there or none is recent enough."""
@@ -44,6 +45,12 @@ class ReinforceStrategy:
     def restore(self, checkpoint: bytes) -> None:
         """Return to the state that an update left."""
         self._learner.restore(checkpoint)
+
+    def _draw(self, purpose: str, batch: int, first_number: int) -> list[tuple[int, ...]]:
+        decisions = self._depths.decisions(self._depths.layers_at(first_number))
+        generator = torch.Generator().manual_seed(stream_seed(self._seed, purpose, batch))
+        drawn = self._policy.sample(decisions, self.batch_size, generator)
+        return [tuple(tokens) for tokens in drawn.tolist()]
 
 
 def build_reinforce(space: SearchSpaceSection, section: Reinforce, seed: int) -> ReinforceStrategy:

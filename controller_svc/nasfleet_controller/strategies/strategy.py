@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nasfleet.errors import InvalidInputError
 
@@ -88,4 +88,13 @@ class Strategy(Protocol):
 
     def restore(self, checkpoint: bytes) -> None:
         """Return to the state that an update left."""
+        ...
+
+
+@runtime_checkable
+class Redrawing(Protocol):
+    """A strategy that can draw a batch anew; one that repeats nothing by itself need not."""
+
+    def redraw(self, batch: int, first_number: int, attempt: int) -> list[tuple[int, ...]]:
+        """Return a whole batch as `propose` draws it, from a generator of its own for each attempt, counted from 1."""
         ...

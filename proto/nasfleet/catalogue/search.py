@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.early_stopping import Median, SuccessiveHalving
+from nasfleet.catalogue.fields import block_name
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem
@@ -21,6 +23,14 @@ class Weights(Named):
     NONE = "None", "None."
     BEST = "Best", "Those of trials that were the best so far."
     ALL = "All", "Those of every trial."
+
+
+class Duplicates(Named):
+    """What becomes of a proposal of a network that was proposed before, in this spelling or another."""
+
+    REEVALUATE = "Reevaluate", "It is trained like any other, with a seed of its own."
+    REUSE = "Reuse", "It gets the reward that is known at once, or waits for the one in training; the strategy learns from it."
+    RESAMPLE = "Resample", "It is drawn anew, 16 times at most; what is known then still is trained."
 
 
 @block
@@ -90,6 +100,15 @@ def _reward_within_epochs_of(task: str) -> Rule:
     )
 
 
+def _first_epoch_within(rule: str, task: str) -> Rule:
+    first, trained = f"self.earlyStopping.{rule}", f"self.task.{task}"
+    return Rule(
+        holds=f"!has(self.earlyStopping) || !has({first}) || !has({trained}) || {first}.minEpochs < {trained}.epochs",
+        message="is no less than the epochs of the task, so that no child could be stopped: give less, or more task epochs",
+        path=f"earlyStopping.{rule}.minEpochs",
+    )
+
+
 @block
 class SearchSpec(Block):
     """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
@@ -127,6 +146,14 @@ class SearchSpec(Block):
         min_length=1,
         max_length=2048,
     )
+    duplicates: Duplicates = parameter(
+        "What becomes of networks that were proposed before.",
+        default=Duplicates.REEVALUATE,
+        source="Zoph & Le 2016 train every proposal",
+    )
+    early_stopping: Median | SuccessiveHalving | None = parameter(
+        "When children are stopped before their last epoch; without it never.", default=None
+    )
 
     RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
@@ -145,6 +172,16 @@ class SearchSpec(Block):
             holds="!has(self.artifacts) || !self.artifacts.contains('://') || self.artifacts.startsWith('file://')",
             message="names an object store, and those are not served yet: give a directory, as a path or file:///path",
             path="artifacts",
+        ),
+        Rule(
+            holds="!has(self.earlyStopping) || !has(self.task.tabular)",
+            message="is given with a tabular task, which has no epochs to stop after: remove it, or use another task",
+            path="earlyStopping",
+        ),
+        *(
+            _first_epoch_within(rule, task)
+            for rule in ("median", "successiveHalving")
+            for task in ("imageClassification", "synthetic")
         ),
     )
 
@@ -169,6 +206,22 @@ class SearchSpec(Block):
         if separator and scheme != "file":
             fault = f'is "{self.artifacts}", and object stores are not served yet'
             yield Problem(("artifacts",), fault, "give a directory, as a path or file:///path")
+        yield from self._stopping_conflicts()
+
+    def _stopping_conflicts(self) -> Iterator[Problem]:
+        """Yield a rule of early stopping that could stop no child."""
+        match self.early_stopping, self.task:
+            case None, _:
+                pass
+            case _, Tabular():
+                fault = "is given with a tabular task, which has no epochs to stop after"
+                yield Problem(("earlyStopping",), fault, "remove it, or use another task")
+            case rule, ImageClassification(epochs=trained) | Synthetic(epochs=trained) if rule.min_epochs >= trained:
+                fault = f"is {rule.min_epochs}, but the task has {trained} epochs, so that no child could be stopped"
+                path = ("earlyStopping", block_name(type(rule)), "minEpochs")
+                yield Problem(path, fault, f"give less than {trained}, or more task epochs")
+            case _:
+                pass
 
 
 class ApiVersion(Named):

@@ -418,6 +418,7 @@ class WorkResponse(_message.Message):
     DRAIN_FIELD_NUMBER: _builtins.int
     SEARCHES_FIELD_NUMBER: _builtins.int
     WANTED_BACK_FENCES_FIELD_NUMBER: _builtins.int
+    ENDED_EARLY_FENCES_FIELD_NUMBER: _builtins.int
     drain: _builtins.bool
     """Finish or hand back what is held, then leave."""
     @_builtins.property
@@ -444,6 +445,12 @@ class WorkResponse(_message.Message):
     def wanted_back_fences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Fences of assignments that another trainer could begin now: hand back, as RETURNED, those whose training has not begun."""
 
+    @_builtins.property
+    def ended_early_fences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Fences of children that are not worth their further epochs: end each with the epoch that is under way, and send the
+        measurement of its epochs so far with stopped_early. A trainer that does not know this field trains on.
+        """
+
     def __init__(
         self,
         *,
@@ -454,10 +461,11 @@ class WorkResponse(_message.Message):
         drain: _builtins.bool = ...,
         searches: _abc.Iterable[Global___SearchAnnouncement] | None = ...,
         wanted_back_fences: _abc.Iterable[_builtins.int] | None = ...,
+        ended_early_fences: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "searches", b"searches", "stopped_fences", b"stopped_fences", "wanted_back_fences", b"wanted_back_fences", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "ended_early_fences", b"ended_early_fences", "searches", b"searches", "stopped_fences", b"stopped_fences", "wanted_back_fences", b"wanted_back_fences", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

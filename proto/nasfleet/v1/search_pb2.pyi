@@ -67,7 +67,7 @@ class TrialCounts(_message.Message):
     LOST_FIELD_NUMBER: _builtins.int
     DISTINCT_FIELD_NUMBER: _builtins.int
     queued: _builtins.int
-    """Waiting for a trainer."""
+    """Waiting for a trainer, or for the reward of the same network in training where the search reuses rewards."""
     running: _builtins.int
     """Leased to a trainer."""
     succeeded: _builtins.int
