@@ -49,6 +49,25 @@ class SearchCreated:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """A trial of an earlier search: its number there, and what a strategy is taught of it."""
+
+    number: int
+    tokens: tuple[int, ...]
+    layers: int | None
+    reward: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWarmed:
+    """A search begins with what trials of an earlier one showed, best first; committed with its creation, and kept for good."""
+
+    search_id: int
+    source_uid: str
+    priors: tuple[Prior, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchChanged:
     """Its declaration was changed where that is allowed."""
 
@@ -221,6 +240,7 @@ class PoolDeleted:
 
 Record = (
     SearchCreated
+    | SearchWarmed
     | SearchChanged
     | SearchMoved
     | SearchDeleted

@@ -16,13 +16,15 @@ from typing import Any, TypeVar
 import structlog
 
 from nasfleet.errors import NasfleetError, UnavailableError
+from nasfleet.names import SearchName
 from nasfleet_controller.batching import BatchRequest, Group
 from nasfleet_controller.boundaries import Observer, Store
 from nasfleet_controller.moment import this_moment
-from nasfleet_controller.records import SearchCreated, SearchState
+from nasfleet_controller.records import SearchCreated, SearchState, SearchWarmed
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.state import ControllerState
+from nasfleet_controller.store.trials import StoredTrial
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import Draw, Mind, Thinker, new_search
 
@@ -97,15 +99,17 @@ class Runner:
             await self._next_change.wait()
         return self._change_count
 
-    def create(self, created: SearchCreated) -> Search:
-        """Take in a new search; part of a command."""
-        search = new_search(
-            SearchSnapshot(
-                created.search_id, created.name, created.uid, created.spec, created.state, "", created.at, created.at, 0.0
-            )
-        )
-        self._minds[created.search_id] = Mind(created.spec, None)
-        self.state.add(search, created)
+    async def best_trials(self, name: SearchName, count: int) -> Sequence[StoredTrial]:
+        """Return the best measured trials of a search, as far as they are durable, or raise NotFoundError."""
+        return await asyncio.to_thread(self._store.best, name, count)
+
+    def create(self, created: SearchCreated, warmed: SearchWarmed | None = None) -> Search:
+        """Take in a new search, and what it begins with; part of a command."""
+        at = created.at
+        snapshot = SearchSnapshot(created.search_id, created.name, created.uid, created.spec, created.state, "", at, at, 0.0)
+        search = new_search(replace(snapshot, warmed=warmed))
+        self._minds[created.search_id] = _mind_of(search)
+        self.state.add(search, created, *(() if warmed is None else (warmed,)))
         return search
 
     def delete(self, search: Search) -> None:
@@ -116,11 +120,9 @@ class Runner:
     async def _load(self) -> None:
         await asyncio.to_thread(self._store.probe)  # a full disk can still be read
         snapshot = await asyncio.to_thread(self._store.load)
-        self._minds = {
-            found.search_id: Mind(found.spec, found.update.checkpoint if found.update else None) for found in snapshot.searches
-        }
         moment = this_moment()
         searches = [new_search(_resumed(found, moment.at)) for found in snapshot.searches]
+        self._minds = {search.search_id: _mind_of(search) for search in searches}
         self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, moment, snapshot.pools)
         self._refusal = None
         self._observer.loaded(snapshot)
@@ -223,9 +225,15 @@ class Runner:
 
     def _give_up(self, search: Search, why: str) -> None:
         """Suspend a search whose strategy failed; the strategy begins anew where its last update left it."""
-        self._minds[search.search_id] = Mind(search.spec, search.update.checkpoint if search.update else None)
+        self._minds[search.search_id] = _mind_of(search)
         moment = this_moment()
         self.state.keep(search.give_up(why, moment.at), moment)
+
+
+def _mind_of(search: Search) -> Mind:
+    """Return the strategy of a search where its last update left it."""
+    priors = () if search.warmed is None else search.warmed.priors
+    return Mind(search.spec, search.update.checkpoint if search.update else None, priors)
 
 
 def _resumed(found: SearchSnapshot, at: float) -> SearchSnapshot:

@@ -26,6 +26,7 @@ class Search(Settling):
         self.uid = snapshot.uid
         self.space_size = space_size
         self.created_at = snapshot.created_at
+        self.warmed = snapshot.warmed
         self.proposed = snapshot.proposed
         self.batches = snapshot.batches
         self.update = snapshot.update

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from nasfleet.catalogue import SearchSpec
 from nasfleet.names import SearchName
 from nasfleet_controller.early_stopping import TrialCurve
-from nasfleet_controller.records import PoolDeclared, SearchState, TrialState
+from nasfleet_controller.records import PoolDeclared, SearchState, SearchWarmed, TrialState
 from nasfleet_controller.strategies.strategy import Update
 
 
@@ -73,6 +73,7 @@ class SearchSnapshot:
         average_reward: moving average of the rewards in settle order, decay 0.95.
         hashes: canonical hashes of all proposals.
         known: rewards by canonical hash, for a search that reuses them.
+        warmed: what it began with, if it began with anything.
         curves: by number of the trial, for a search that stops children early.
         open_trials: by number.
         unlearned: settled trials that wait to be learned from, by settle order; empty for a strategy that does not learn.
@@ -102,6 +103,7 @@ class SearchSnapshot:
     update: Update | None = None
     known: Mapping[str, KnownReward] = field(default_factory=dict)
     curves: tuple[TrialCurve, ...] = ()
+    warmed: SearchWarmed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from nasfleet_controller.records import (
     Record,
     SearchCreated,
     SearchDeleted,
+    SearchWarmed,
     TrialReused,
     TrialSettled,
 )
@@ -77,13 +78,13 @@ class ControllerState:
         search_id = self.ids.get(name)
         return None if search_id is None else self.searches[search_id]
 
-    def add(self, search: Search, created: SearchCreated) -> None:
-        """Take in a new search."""
+    def add(self, search: Search, *created: SearchCreated | SearchWarmed) -> None:
+        """Take in a new search, and what it begins with."""
         self.searches[search.search_id] = search
         self.ids[search.name] = search.search_id
         self.rates[search.search_id] = Rate()
         self.last_search_id = search.search_id
-        self._records.append(created)
+        self._records += created
 
     def delete(self, search: Search, moment: Moment) -> None:
         """Forget a search: its leases are taken back, its records go."""

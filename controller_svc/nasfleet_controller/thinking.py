@@ -4,7 +4,7 @@ Strategies are built there too, since a policy needs torch and torch takes secon
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,12 +14,12 @@ from nasfleet.catalogue import Batching, Duplicates, Exhaustive, Random, Reinfor
 from nasfleet.spaces.building import build_space, layers_at
 from nasfleet.spaces.space import SearchSpace
 from nasfleet_controller.batching import Arrival, BatchRequest, Group, Together
-from nasfleet_controller.records import Proposal
+from nasfleet_controller.records import Prior, Proposal
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.strategies.building import build_strategy
 from nasfleet_controller.strategies.resampling import resampled
-from nasfleet_controller.strategies.strategy import Credit, Redrawing, Strategy, Update
+from nasfleet_controller.strategies.strategy import Credit, Redrawing, Strategy, Update, Warmed
 
 T = TypeVar("T")
 
@@ -39,19 +39,22 @@ class Mind:
 
     spec: SearchSpec
     checkpoint: bytes | None
+    priors: Sequence[Prior] = ()
     _strategy: Strategy | None = None
     _spaces: dict[int | None, SearchSpace] = field(default_factory=dict)
 
     @property
     def strategy(self) -> Strategy:
-        """Built when it is first needed, and brought to where its last checkpoint left it."""
+        """Built when it is first needed, taught what the search began with, and brought to where its last update left it."""
         if self._strategy is None:
             self._strategy = build_strategy(self.spec)
+            if self.priors:
+                _warm(self._strategy, self.priors)
             if self.checkpoint is not None:
                 self._strategy.restore(self.checkpoint)
         return self._strategy
 
-    def draw(self, request: BatchRequest, proposed: Collection[str]) -> Draw:
+    def draw(self, request: BatchRequest, proposed: Collection[str] = ()) -> Draw:
         """Propose a batch, given the canonical hashes of what was proposed before; its depth is that of its first trial."""
         layers = layers_at(self.spec.search_space, request.first_number)
         if layers not in self._spaces:
@@ -74,6 +77,14 @@ class Mind:
             if trial.reward is not None
         ]
         return self.strategy.observe(credits_earned) if credits_earned else None
+
+
+def _warm(strategy: Strategy, priors: Sequence[Prior]) -> None:
+    """Teach a strategy at its beginning; from the same trials it always comes to the same state, so none need be kept of it."""
+    if not isinstance(strategy, Warmed):
+        raise TypeError(f"{type(strategy).__name__} is not taught by a warm start, and the catalogue lets it have one")
+    earlier = sorted(priors, key=lambda prior: prior.number)
+    strategy.begin_with([Credit(one.number, one.tokens, one.layers, one.reward, strategy.version) for one in earlier])
 
 
 def new_search(snapshot: SearchSnapshot) -> Search:

@@ -90,4 +90,6 @@ MALFORMED = {
     "median-after-the-last-epoch": ("seed: 1", "earlyStopping: {median: {minEpochs: 50}}", "spec.earlyStopping.median.minEpochs is 50, but the task has 50 epochs, so that no child could be stopped: give less than 50, or more task epochs"),
     "rung-after-the-last-epoch": (f"{_TASK}\n  reward:\n    {_REWARD}", "synthetic: {epochs: 9}\n  earlyStopping: {successiveHalving: {minEpochs: 10}}", "spec.earlyStopping.successiveHalving.minEpochs is 10, but the task has 9 epochs, so that no child could be stopped: give less than 9, or more task epochs"),
     "two-rules-of-stopping": ("seed: 1", "earlyStopping: {median: {}, successiveHalving: {}}", "spec.earlyStopping gives median and successiveHalving: keep one of them"),
+    "warm-start-of-exhaustive": (f"{_GROWTH}  strategy:\n    {_STRATEGY}", "  strategy:\n    exhaustive: {}\n  warmStart: {search: earlier}\n", "spec.warmStart is given with the strategy exhaustive, which is not taught by it: remove it, or use reinforce"),
+    "warm-start-from-nothing": ("seed: 1", "warmStart: {top: 8}", "spec.warmStart.search is missing: give text of 1 to 63 characters, lower-case letters, digits and hyphens, with a letter or digit at both ends"),
 }  # fmt: skip

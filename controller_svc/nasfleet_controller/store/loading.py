@@ -18,6 +18,7 @@ from nasfleet_controller.reward_average import moved
 from nasfleet_controller.snapshots import HeldLease, KnownReward, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
 from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
 from nasfleet_controller.store.pools import load_pools
+from nasfleet_controller.store.priors import load_priors
 from nasfleet_controller.store.schema import attempts, epochs, policy_updates, searches, trials
 from nasfleet_controller.strategies.strategy import Update
 
@@ -60,6 +61,7 @@ def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
         open_trials=_open_trials(connection, row.search_id),
         unlearned=_unlearned(connection, row.search_id, spec) if isinstance(spec.strategy, Reinforce) else (),
         update=_last_update(connection, row.search_id),
+        warmed=None if spec.warm_start is None else load_priors(connection, row.search_id),
         curves=() if spec.early_stopping is None else _curves(connection, row.search_id),
         known=_known(connection, row.search_id) if spec.duplicates is Duplicates.REUSE else {},
     )

@@ -1,4 +1,4 @@
-"""The tables: a row per search, trial, attempt, epoch, policy update and pool. Times are Unix seconds.
+"""The tables: a row per search, prior, trial, attempt, epoch, policy update and pool. Times are Unix seconds.
 
 What lists and filters read of a trial stands in its own row, so that a page of trials is one query.
 """
@@ -86,6 +86,18 @@ trials = Table(
     Column("stopped_early", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("search_id", "settle_order"),
     Index(None, "search_id", "reward"),
+)
+
+priors = Table(
+    "priors",
+    metadata,
+    Column("search_id", _Number, ForeignKey("searches.search_id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("source_uid", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("tokens", Text, nullable=False),  # a JSON array
+    Column("layers", Integer),
+    Column("reward", Double, nullable=False),
 )
 
 attempts = Table(

@@ -23,6 +23,7 @@ from nasfleet_controller.records import (
     SearchCreated,
     SearchDeleted,
     SearchMoved,
+    SearchWarmed,
     TrialRequeued,
     TrialReused,
     TrialSettled,
@@ -83,7 +84,7 @@ class _Group:
 
     def add(self, record: Record) -> None:
         match record:
-            case SearchCreated() | SearchChanged() | SearchMoved() | SearchDeleted():
+            case SearchCreated() | SearchWarmed() | SearchChanged() | SearchMoved() | SearchDeleted():
                 self.flush()
                 write_declaration(self._connection, record)
             case BatchProposed():

@@ -1,6 +1,7 @@
 """The paper's strategy: a recurrent policy proposes, and the rewards of what it proposed improve it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -41,6 +42,12 @@ class ReinforceStrategy:
     def observe(self, credited: Sequence[Credit]) -> Update | None:
         """Make one update, unless no reward is there or none is recent enough."""
         return self._learner.learn(credited)
+
+    def begin_with(self, earlier: Sequence[Credit]) -> None:
+        """Make one update for each batch of an earlier search's trials; the baseline begins with the first of them."""
+        for first in range(0, len(earlier), self.batch_size):
+            batch = earlier[first : first + self.batch_size]
+            self._learner.learn([replace(credit, policy_version=self.version) for credit in batch])
 
     def restore(self, checkpoint: bytes) -> None:
         """Return to the state that an update left."""

@@ -98,3 +98,15 @@ class Redrawing(Protocol):
     def redraw(self, batch: int, first_number: int, attempt: int) -> list[tuple[int, ...]]:
         """Return a whole batch as `propose` draws it, from a generator of its own for each attempt, counted from 1."""
         ...
+
+
+@runtime_checkable
+class Warmed(Protocol):
+    """A strategy that can be taught trials of an earlier search."""
+
+    def begin_with(self, earlier: Sequence[Credit]) -> None:
+        """Learn from trials of an earlier search, in the order of their numbers there; called once, before anything else.
+
+        The same trials lead to the same state: after a restart it is called again, and `restore` after it.
+        """
+        ...

@@ -29,6 +29,7 @@ from nasfleet.catalogue.spaces import (
 from nasfleet.catalogue.strategies import Batching, Exhaustive, Random, Reinforce
 from nasfleet.catalogue.tasks import Dataset, FailureRates, ImageClassification, PluginTask, Precision, Synthetic, Tabular
 from nasfleet.catalogue.toleration import TaintEffect, Toleration, TolerationOperator
+from nasfleet.catalogue.warm_start import WarmStart
 
 __all__ = [
     "Accuracy",
@@ -69,5 +70,6 @@ __all__ = [
     "TrainerPoolDocument",
     "TrainerPoolSpec",
     "TrialSettings",
+    "WarmStart",
     "Weights",
 ]

@@ -1,7 +1,13 @@
 """Rules that end the training of a child before its last epoch, when others did better at the same epoch."""
 
+from collections.abc import Iterator
+
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.fields import block_name
 from nasfleet.catalogue.parameter import parameter
+from nasfleet.catalogue.problems import Problem
+from nasfleet.catalogue.rule import Rule
+from nasfleet.catalogue.tasks import ImageClassification, Synthetic, Tabular
 
 _TEACH = "Whether the strategy learns from the reward that a stopped child has for its epochs so far."
 
@@ -49,3 +55,43 @@ class SuccessiveHalving(Block):
         source="Li et al. 2020 (ASHA), section 4, eta",
     )
     teach: bool = parameter(_TEACH, default=True)
+
+
+def _first_epoch_within(rule: str, task: str) -> Rule:
+    first, trained = f"self.earlyStopping.{rule}", f"self.task.{task}"
+    return Rule(
+        holds=f"!has(self.earlyStopping) || !has({first}) || !has({trained}) || {first}.minEpochs < {trained}.epochs",
+        message="is no less than the epochs of the task, so that no child could be stopped: give less, or more task epochs",
+        path=f"earlyStopping.{rule}.minEpochs",
+    )
+
+
+STOPPING_RULES = (
+    Rule(
+        holds="!has(self.earlyStopping) || !has(self.task.tabular)",
+        message="is given with a tabular task, which has no epochs to stop after: remove it, or use another task",
+        path="earlyStopping",
+    ),
+    *(
+        _first_epoch_within(rule, task)
+        for rule in ("median", "successiveHalving")
+        for task in ("imageClassification", "synthetic")
+    ),
+)
+"""Of a whole search: what `stopping_conflicts` checks."""
+
+
+def stopping_conflicts(section: Median | SuccessiveHalving | None, task: object) -> Iterator[Problem]:
+    """Yield a rule of early stopping that could stop no child of this task."""
+    match task:
+        case _ if section is None:
+            pass
+        case Tabular():
+            fault = "is given with a tabular task, which has no epochs to stop after"
+            yield Problem(("earlyStopping",), fault, "remove it, or use another task")
+        case ImageClassification(epochs=trained) | Synthetic(epochs=trained) if section.min_epochs >= trained:
+            fault = f"is {section.min_epochs}, but the task has {trained} epochs, so that no child could be stopped"
+            path = ("earlyStopping", block_name(type(section)), "minEpochs")
+            yield Problem(path, fault, f"give less than {trained}, or more task epochs")
+        case _:
+            pass

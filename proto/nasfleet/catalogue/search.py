@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
-from nasfleet.catalogue.early_stopping import Median, SuccessiveHalving
+from nasfleet.catalogue.early_stopping import STOPPING_RULES, Median, SuccessiveHalving, stopping_conflicts
 from nasfleet.catalogue.fields import block_name
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN
 from nasfleet.catalogue.parameter import Named, parameter
@@ -14,6 +14,7 @@ from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Exhaustive, Random, Reinforce
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
+from nasfleet.catalogue.warm_start import WarmStart
 from nasfleet.names import DEFAULT_NAMESPACE
 
 
@@ -100,15 +101,6 @@ def _reward_within_epochs_of(task: str) -> Rule:
     )
 
 
-def _first_epoch_within(rule: str, task: str) -> Rule:
-    first, trained = f"self.earlyStopping.{rule}", f"self.task.{task}"
-    return Rule(
-        holds=f"!has(self.earlyStopping) || !has({first}) || !has({trained}) || {first}.minEpochs < {trained}.epochs",
-        message="is no less than the epochs of the task, so that no child could be stopped: give less, or more task epochs",
-        path=f"earlyStopping.{rule}.minEpochs",
-    )
-
-
 @block
 class SearchSpec(Block):
     """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
@@ -154,6 +146,9 @@ class SearchSpec(Block):
     early_stopping: Median | SuccessiveHalving | None = parameter(
         "When children are stopped before their last epoch; without it never.", default=None
     )
+    warm_start: WarmStart | None = parameter(
+        "What the strategy is taught before it proposes anything; without it nothing.", default=None
+    )
 
     RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
@@ -174,15 +169,11 @@ class SearchSpec(Block):
             path="artifacts",
         ),
         Rule(
-            holds="!has(self.earlyStopping) || !has(self.task.tabular)",
-            message="is given with a tabular task, which has no epochs to stop after: remove it, or use another task",
-            path="earlyStopping",
+            holds="!has(self.warmStart) || has(self.strategy.reinforce)",
+            message="is given with a strategy that is not taught by it: remove it, or use reinforce",
+            path="warmStart",
         ),
-        *(
-            _first_epoch_within(rule, task)
-            for rule in ("median", "successiveHalving")
-            for task in ("imageClassification", "synthetic")
-        ),
+        *STOPPING_RULES,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -206,22 +197,10 @@ class SearchSpec(Block):
         if separator and scheme != "file":
             fault = f'is "{self.artifacts}", and object stores are not served yet'
             yield Problem(("artifacts",), fault, "give a directory, as a path or file:///path")
-        yield from self._stopping_conflicts()
-
-    def _stopping_conflicts(self) -> Iterator[Problem]:
-        """Yield a rule of early stopping that could stop no child."""
-        match self.early_stopping, self.task:
-            case None, _:
-                pass
-            case _, Tabular():
-                fault = "is given with a tabular task, which has no epochs to stop after"
-                yield Problem(("earlyStopping",), fault, "remove it, or use another task")
-            case rule, ImageClassification(epochs=trained) | Synthetic(epochs=trained) if rule.min_epochs >= trained:
-                fault = f"is {rule.min_epochs}, but the task has {trained} epochs, so that no child could be stopped"
-                path = ("earlyStopping", block_name(type(rule)), "minEpochs")
-                yield Problem(path, fault, f"give less than {trained}, or more task epochs")
-            case _:
-                pass
+        yield from stopping_conflicts(self.early_stopping, self.task)
+        if self.warm_start is not None and not isinstance(self.strategy, Reinforce):
+            fault = f"is given with the strategy {block_name(type(self.strategy))}, which is not taught by it"
+            yield Problem(("warmStart",), fault, "remove it, or use reinforce")
 
 
 class ApiVersion(Named):
