@@ -43,7 +43,7 @@ class StoppingRule(Protocol):
 
 
 class MedianRule:
-    """Golovin et al. 2017 (Vizier), section 3.2.1: the best so far against the median of running averages up to the same epoch.
+    """Golovin et al. 2017 (Vizier), section 3.2: the best so far against the median of running averages up to the same epoch.
 
     Trials that were stopped count as far as they came, as all settled ones do.
     """

@@ -35,8 +35,9 @@ def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in
     with Store(url) as store:
         store.commit([record for record in history.records if not isinstance(record, PoolDeclared | PoolDeleted)])
         before = store.load()
-        with store._writer.begin() as connection:  # what the first version made is this without the pools and these columns
-            connection.execute(text("DROP TABLE pools"))
+        with store._writer.begin() as connection:  # what the first version made is this without these
+            for table in ("pools", "priors"):
+                connection.execute(text(f"DROP TABLE {table}"))
             for column in ("duplicate", "reused_from", "stopped_early"):
                 connection.execute(text(f"ALTER TABLE trials DROP COLUMN {column}"))
             connection.execute(text("UPDATE alembic_version SET version_num = 'v0001'"))

@@ -22,7 +22,7 @@ class Median(Block):
         minimum=1,
         maximum=1_000_000,
         unit="trials",
-        source="Optuna's MedianPruner; Golovin et al. 2017 (Vizier), section 3.2.1, gives the rule and no number",
+        source="Optuna's MedianPruner; Golovin et al. 2017 (Vizier), section 3.2, gives the rule and no number",
     )
     min_epochs: int = parameter(
         "The first epoch that a child is judged by.",
@@ -45,14 +45,14 @@ class SuccessiveHalving(Block):
         minimum=1,
         maximum=100_000,
         unit="epochs",
-        source="Li et al. 2020 (ASHA), algorithm 2, r; a choice of each search",
+        source="r of Li et al. 2020 (ASHA), a choice of each search",
     )
     reduction_factor: int = parameter(
         "Of the children at a rung one of so many goes on, and the next rung comes after so many times the epochs.",
         default=4,
         minimum=2,
         maximum=1000,
-        source="Li et al. 2020 (ASHA), section 4, eta",
+        source="eta of Li et al. 2020 (ASHA); 4 in Optuna's SuccessiveHalvingPruner",
     )
     teach: bool = parameter(_TEACH, default=True)
 

@@ -1389,7 +1389,7 @@ class Median(_message.Message):
     TEACH_FIELD_NUMBER: _builtins.int
     min_trials: _builtins.int
     """Settled trials that reached an epoch before a child is judged by it. Unit: trials. From 1 to 1,000,000. Default 5.
-    Source: Optuna's MedianPruner; Golovin et al. 2017 (Vizier), section 3.2.1, gives the rule and no number.
+    Source: Optuna's MedianPruner; Golovin et al. 2017 (Vizier), section 3.2, gives the rule and no number.
     """
     min_epochs: _builtins.int
     """The first epoch that a child is judged by. Unit: epochs. From 1 to 100,000. Default 1. Source: as Optuna's
@@ -1433,12 +1433,12 @@ class SuccessiveHalving(_message.Message):
     REDUCTION_FACTOR_FIELD_NUMBER: _builtins.int
     TEACH_FIELD_NUMBER: _builtins.int
     min_epochs: _builtins.int
-    """Epochs to the first rung. Unit: epochs. From 1 to 100,000. Default 1. Source: Li et al. 2020 (ASHA), algorithm 2, r; a
-    choice of each search.
+    """Epochs to the first rung. Unit: epochs. From 1 to 100,000. Default 1. Source: r of Li et al. 2020 (ASHA), a choice of
+    each search.
     """
     reduction_factor: _builtins.int
     """Of the children at a rung one of so many goes on, and the next rung comes after so many times the epochs. From 2 to
-    1,000. Default 4. Source: Li et al. 2020 (ASHA), section 4, eta.
+    1,000. Default 4. Source: eta of Li et al. 2020 (ASHA); 4 in Optuna's SuccessiveHalvingPruner.
     """
     teach: _builtins.bool
     """Whether the strategy learns from the reward that a stopped child has for its epochs so far. Default true."""
