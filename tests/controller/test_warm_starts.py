@@ -15,6 +15,7 @@ from nasfleet.catalogue import (
     Choices,
     Evolution,
     NegativeError,
+    PluginSpace,
     Reinforce,
     SearchSpaceSection,
     SearchSpec,
@@ -187,6 +188,10 @@ async def test_a_strategy_that_looks_back_sees_the_earlier_trials_before_its_own
         ({"warm_start": WarmStart(search="none")}, r'is "none", and there is no such search in namespace default: name one'),
         ({"search_space": smallest_spec().search_space}, r'is "earlier", which searches another space: give the same'),
         ({"reward": NegativeError()}, r'is "earlier", whose rewards are of another kind: give the same reward'),
+        (
+            {"search_space": SearchSpaceSection(space=PluginSpace(object="a.b:C"))},
+            r'is "earlier", but what this search\'s own space decides is not known yet: declare it where its code is',
+        ),
         ({}, r'is "earlier", which has measured no trial yet: wait until it has'),
     ],
 )
