@@ -11,7 +11,7 @@ from nasfleet.errors import ConflictError
 from nasfleet.v1.fleet_pb2 import Hello, WorkRequest, WorkResponse
 from nasfleet.v1.fleet_pb2_grpc import FleetServiceStub
 from nasfleet.v1.trial_pb2 import EpochMeasurement
-from nasfleet_trainer.leases import FAREWELL_SECONDS, Action, Leases, Result, Start
+from nasfleet_trainer.leases import FAREWELL_SECONDS, Action, EndEarly, Leases, Result, Start, Stop
 from nasfleet_trainer.lowerings import Lowerings
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.searches import Searches
@@ -109,10 +109,13 @@ class Agent:
     def _act(self, actions: list[Action]) -> None:
         """Carry out what the leases say, and look whether there is something to tell the controller now."""
         for action in actions:
-            if isinstance(action, Start):
-                self._slots.start(action.assignment, self._on_epoch, self._on_end)
-            else:
-                self._slots.stop(action.fence)
+            match action:
+                case Start():
+                    self._slots.start(action.assignment, self._on_epoch, self._on_end)
+                case Stop():
+                    self._slots.stop(action.fence)
+                case EndEarly():
+                    self._slots.end_early(action.fence)
         self._news.set()
         if self._leases.done(self._now()):
             self._over.set()

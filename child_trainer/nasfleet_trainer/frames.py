@@ -12,6 +12,7 @@ class Kind(Enum):
 
     SEARCH = b"S"  # to the slot: a SearchAnnouncement, before the first child of a search
     ASSIGNMENT = b"A"  # to the slot: an Assignment to train
+    END_EARLY = b"X"  # to the slot: the fence of the child that is to end with the epoch under way, as decimal text
     READY = b"R"  # to the agent: nothing; the process is up
     EPOCH = b"E"  # to the agent: an EpochMeasurement
     GAUGES = b"G"  # to the agent: `Gauges` of the epoch, as JSON

@@ -38,7 +38,14 @@ class Stop:
     fence: int
 
 
-Action = Start | Stop
+@dataclass(frozen=True, slots=True)
+class EndEarly:
+    """End this child with the epoch that is under way, and measure it by its epochs so far."""
+
+    fence: int
+
+
+Action = Start | Stop | EndEarly
 
 
 class Leases:
@@ -97,12 +104,14 @@ class Leases:
         for acknowledgement in response.acknowledgements:
             self._outcomes.pop(acknowledgement.outcome_id, None)
         stops = self._take_back(response.stopped_fences)
+        running = self._running.keys() - self._stopped
+        ends = [EndEarly(fence) for fence in response.ended_early_fences if fence in running]
         known = {*self.held, *self._stopped}
         self._waiting.extend(assignment for assignment in response.assignments if assignment.fence not in known)
         self._hand_back(response.wanted_back_fences, "another trainer could begin it now")
         if self.draining:
             self._hand_back_waiting()
-        return [*stops, *self._fill_slots()]
+        return [*stops, *ends, *self._fill_slots()]
 
     def epoch(self, fence: int, epoch: EpochMeasurement) -> None:
         """Take in an epoch of a child."""

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from nasfleet.catalogue.spaces import PluginSpace
 from nasfleet.catalogue.tasks import PluginTask
@@ -25,6 +25,7 @@ from nasfleet.lowering import NoSpaceError, lower
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.wire import decisions_to_proto
 from nasfleet.v1.fleet_pb2 import Assignment, Lowered, Lowering, SearchAnnouncement
+from nasfleet_trainer.course import Course, StoppedEarly
 from nasfleet_trainer.failures import classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.searches import Place, Searches
@@ -44,7 +45,9 @@ class Wire:
         with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a device, not a path
             os.dup2(nothing.fileno(), 0)
         self._frames: queue.SimpleQueue[tuple[Kind, bytes]] = queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(self._source, self._frames), daemon=True).start()
+        self.ended_early = 0
+        """Fence of the last child that was to be ended early."""
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def receive(self) -> tuple[Kind, bytes]:
         """Return the next frame, waiting for it."""
@@ -55,16 +58,19 @@ class Wire:
         self._sink.write(encode(kind, payload))
         self._sink.flush()
 
-
-def _listen(source: BinaryIO, frames: "queue.SimpleQueue[tuple[Kind, bytes]]") -> NoReturn:
-    while True:
-        try:
-            frames.put(read_blocking(source))
-        except EOFError:
-            # The agent is gone, perhaps killed; a child in training, and whatever it has started, would never notice.
-            if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-                os.killpg(0, signal.SIGKILL)
-            os._exit(0)
+    def _listen(self) -> NoReturn:
+        while True:
+            try:
+                kind, payload = read_blocking(self._source)
+            except EOFError:
+                # The agent is gone, perhaps killed; a child in training, and whatever it has started, would never notice.
+                if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+                    os.killpg(0, signal.SIGKILL)
+                os._exit(0)
+            if kind is Kind.END_EARLY:  # the child that trains in the main thread cannot wait for it
+                self.ended_early = int(payload)
+            else:
+                self._frames.put((kind, payload))
 
 
 class Checked:
@@ -79,6 +85,7 @@ class Checked:
 
         Raises:
             InvalidInputError: if it is none; a user's task may report anything.
+            StoppedEarly: if the training ends with it.
         """
         if not isinstance(epoch, EpochMeasurement):
             raise InvalidInputError(
@@ -90,11 +97,16 @@ class Checked:
 class Reporter:
     """Sends the epochs of one child to the agent."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, course: Course) -> None:
         self._wire = wire
+        self._course = course
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
-        """Send one epoch, and what only this process can know of the device."""
+        """Send one epoch, and what only this process can know of the device.
+
+        Raises:
+            StoppedEarly: if the training ends with it.
+        """
         self._wire.send(Kind.EPOCH, epoch_to_proto(epoch).SerializeToString())
         gauges: dict[str, float] = {}
         if examples is not None and epoch.seconds > 0:
@@ -104,6 +116,7 @@ class Reporter:
             gauges["device_memory_bytes"] = torch.cuda.memory_reserved()
         if gauges:
             self._wire.send(Kind.GAUGES, json.dumps(gauges).encode())
+        self._course.take(epoch)
 
 
 def train(searches: Searches, assignment: Assignment, wire: Wire) -> None:
@@ -124,15 +137,19 @@ def _measure(searches: Searches, assignment: Assignment, wire: Wire) -> Measurem
     """Return what the search's task says of a child, or raise InvalidInputError if a user's task says something else."""
     section, run = searches.of(assignment).spec.task, searches.child_run(assignment)
     name = section.object if isinstance(section, PluginTask) else type(section).__name__
-    task, series = searches.task(assignment), SeedSeries(run, Reporter(wire))
-    for child, report in series.children():
-        measured = task.train(child, Checked(report, name))
-        if not isinstance(measured, Measurement):
-            raise InvalidInputError(
-                f"{name}.train returned {reprlib.repr(measured)}: return a nasfleet.measurement.Measurement"
-            )
-        series.add(measured)
-    return series.measurement()
+    task, course = searches.task(assignment), Course(lambda: wire.ended_early == assignment.fence)
+    series = SeedSeries(run, Reporter(wire, course))
+    try:
+        for child, report in series.children():
+            measured = task.train(child, Checked(report, name))
+            if not isinstance(measured, Measurement):
+                raise InvalidInputError(
+                    f"{name}.train returned {reprlib.repr(measured)}: return a nasfleet.measurement.Measurement"
+                )
+            series.add(measured)
+    except StoppedEarly:
+        return course.so_far()
+    return course.flagged(series.measurement())
 
 
 def lower_space(lowering: Lowering, wire: Wire) -> None:

@@ -86,6 +86,11 @@ class SlotProcess:
             raise ConnectionError(f"a slot's process answers a lowering with no {kind.name}")
         return Lowered.FromString(payload)
 
+    def end_early(self, fence: int) -> None:
+        """Have the child of this fence end with the epoch under way; one that has ended already is not concerned."""
+        if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(frames.encode(Kind.END_EARLY, str(fence).encode()))
+
     async def close(self) -> None:
         """End the process and everything that it has started, at once."""
         process, self._process = self._process, None

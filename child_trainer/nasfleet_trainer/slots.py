@@ -8,6 +8,7 @@ from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_prot
 from nasfleet.measurement import EpochMeasurement
 from nasfleet.v1 import trial_pb2
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet_trainer.course import Course, StoppedEarly
 from nasfleet_trainer.failures import TimedOutError, classify
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics
@@ -31,6 +32,8 @@ class Slots:
         self._metrics = metrics
         self._children: dict[int, asyncio.Task[Result]] = {}
         self._idle: list[SlotProcess] = []
+        self._at_work: dict[int, SlotProcess] = {}
+        self._ended_early: set[int] = set()  # of the children that train in the agent's own loop
 
     def start(self, assignment: Assignment, on_epoch: OnEpoch, on_end: OnEnd) -> None:
         """Begin to train a child; `on_end` is called once, with None if it was stopped."""
@@ -45,6 +48,13 @@ class Slots:
         if child is not None:
             child.cancel()
 
+    def end_early(self, fence: int) -> None:
+        """Have a child end with the epoch under way; `on_end` is told its measurement so far."""
+        if (process := self._at_work.get(fence)) is not None:
+            process.end_early(fence)
+        elif fence in self._children:
+            self._ended_early.add(fence)
+
     async def close(self) -> None:
         """End all children and processes."""
         for child in self._children.values():
@@ -54,6 +64,7 @@ class Slots:
 
     def _ended(self, fence: int, on_end: OnEnd, child: asyncio.Task[Result]) -> None:
         del self._children[fence]
+        self._ended_early.discard(fence)
         on_end(fence, None if child.cancelled() else child.result())
 
     async def _train(self, assignment: Assignment, on_epoch: _OnOwnEpoch) -> Result:
@@ -75,7 +86,9 @@ class Slots:
         def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:  # noqa: ARG001 - none are trained on
             self._metrics.epoch(epoch.seconds)
             on_epoch(epoch_to_proto(epoch))
+            course.take(epoch)
 
+        course = Course(lambda: assignment.fence in self._ended_early)
         series = SeedSeries(self._searches.child_run(assignment), report)
         task = self._searches.inline_task(assignment)
         deadline = asyncio.timeout(limit or None)
@@ -83,7 +96,9 @@ class Slots:
             async with deadline:
                 for child, of_child in series.children():
                     series.add(await task.train(child, of_child))
-                return measurement_to_proto(series.measurement())
+                return measurement_to_proto(course.flagged(series.measurement()))
+        except StoppedEarly:
+            return measurement_to_proto(course.so_far())
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -100,8 +115,10 @@ class Slots:
             on_epoch(epoch)
 
         process = self._idle.pop() if self._idle else SlotProcess(self._place, self._threads)
+        self._at_work[assignment.fence] = process
         try:
             return await process.train(announcement, assignment, pass_on, partial(self._metrics.gauge, process))
         finally:
             self._metrics.forget(process)
+            del self._at_work[assignment.fence]
             self._idle.append(process)

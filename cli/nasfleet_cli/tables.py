@@ -73,6 +73,10 @@ def _seeds(trial: Trial) -> str:
 
 def _state(trial: Trial) -> str:
     state = word(TrialState.Name(trial.state), "TRIAL_STATE_")
+    if trial.HasField("reused_from"):
+        return f"{state}: as trial {trial.reused_from}"
+    if trial.stopped_early:
+        return f"{state}: stopped early"
     if trial.state != TrialState.TRIAL_STATE_FAILED:
         return state
     return f"{state}: {word(FailureKind.Name(trial.failure.kind), 'FAILURE_KIND_')}"
@@ -143,6 +147,7 @@ TRIALS: tuple[Column[Trial], ...] = (
     Column("ATTEMPTS", lambda trial: str(trial.attempt_count), number=True, wide=True),
     Column("STEPS", _steps, number=True, wide=True),
     Column("SEEDS", _seeds, number=True, wide=True),
+    Column("DUPLICATE", lambda trial: "yes" if trial.duplicate else "no", wide=True),
     Column("HASH", lambda trial: trial.canonical_hash, wide=True),
     Column("TOKENS", lambda trial: ",".join(map(str, trial.tokens)), wide=True),
 )

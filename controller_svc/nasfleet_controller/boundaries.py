@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from nasfleet.names import SearchName
 from nasfleet_controller.records import Record
 from nasfleet_controller.snapshots import Snapshot
+from nasfleet_controller.store.trials import StoredTrial
 
 
 class Store(Protocol):
@@ -15,6 +17,9 @@ class Store(Protocol):
 
     def probe(self) -> None:
         """Raise UnavailableError if nothing can be written."""
+
+    def best(self, name: SearchName, count: int) -> Sequence[StoredTrial]:
+        """Return the best measured trials of a search, of different networks, best first; raise NotFoundError without it."""
 
     def load(self) -> Snapshot:
         """Return all that is needed to go on."""

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from nasfleet.catalogue import SearchSpec
 from nasfleet.catalogue.changes import changes
 from nasfleet.catalogue.known_decisions import keeping_decisions
-from nasfleet.errors import ConflictError, NotFoundError
+from nasfleet.errors import ConflictError, NotFoundError, UnavailableError
 from nasfleet.names import SearchName
 from nasfleet_controller.moment import this_moment
-from nasfleet_controller.records import Record, SearchCreated, SearchState
+from nasfleet_controller.records import Prior, Record, SearchCreated, SearchState, SearchWarmed
 from nasfleet_controller.runner import Runner
 from nasfleet_controller.search import Search
 from nasfleet_controller.strategies.suiting import check_suits
 from nasfleet_controller.views import SearchView, view_search
+from nasfleet_controller.warm_starts import priors_of, refuse_misfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class Ensured:
     search: SearchView | None
     created: bool
     changed_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a search that is to be created begins with."""
+
+    source_uid: str
+    priors: tuple[Prior, ...]
 
 
 class SearchCommands:
@@ -44,10 +53,11 @@ class SearchCommands:
         """Make a search be as declared.
 
         Raises:
-            InvalidInputError: if the strategy does not suit the search space, as far as that is known.
+            InvalidInputError: if the strategy does not suit the search space, as far as that is known, or a warm start not fit.
             ConflictError: if another search has the name, or a field differs that may not change after the start.
         """
-        return await self._runner.submit(lambda: self._ensure(name, uid, spec, dry_run=dry_run))
+        beginning = await self._beginning(name, spec)
+        return await self._runner.submit(lambda: self._ensure(name, uid, spec, beginning, dry_run=dry_run))
 
     async def suspend(self, name: SearchName) -> SearchView:
         """Take all leases back and propose nothing until resumed."""
@@ -78,12 +88,25 @@ class SearchCommands:
 
         return await self._runner.submit(command)
 
-    def _ensure(self, name: SearchName, uid: str, spec: SearchSpec, *, dry_run: bool) -> Ensured:
+    async def _beginning(self, name: SearchName, spec: SearchSpec) -> Beginning | None:
+        """Return what a new search begins with, read before it is created; None for one that is there, or begins with none."""
+        if spec.warm_start is None or self._runner.state.named(name) is not None:
+            return None
+        source = SearchName(name.namespace, spec.warm_start.search)
+        earlier = self._runner.state.named(source)
+        refuse_misfit(name, spec, None if earlier is None else earlier.spec)
+        best = await self._runner.best_trials(source, spec.warm_start.top)
+        return Beginning("" if earlier is None else earlier.uid, priors_of(spec, best))
+
+    def _ensure(self, name: SearchName, uid: str, spec: SearchSpec, beginning: Beginning | None, *, dry_run: bool) -> Ensured:
         search = self._runner.state.named(name)
         if search is None:
             if spec.search_space.unlowered is None:
                 check_suits(spec)
-            return Ensured(None if dry_run else self._create(name, uid, spec), created=True, changed_fields=())
+            if spec.warm_start is not None and beginning is None:
+                raise UnavailableError(f"search {name.search_id} was deleted at this moment: declare it again")
+            search_view = None if dry_run else self._create(name, uid, spec, beginning)
+            return Ensured(search_view, created=True, changed_fields=())
         if uid and uid != search.uid:
             raise ConflictError(
                 f"another search is named {name.search_id} (uid {search.uid}): choose another name or delete it"
@@ -101,11 +124,12 @@ class SearchCommands:
             self._runner.state.keep(search.change(spec, moment.at), moment)
         return Ensured(self._view(search), created=False, changed_fields=allowed)
 
-    def _create(self, name: SearchName, uid: str, spec: SearchSpec) -> SearchView:
+    def _create(self, name: SearchName, uid: str, spec: SearchSpec, beginning: Beginning | None) -> SearchView:
         state = SearchState.SUSPENDED if spec.suspend else SearchState.RUNNING
         search_id = self._runner.state.last_search_id + 1
         created = SearchCreated(search_id, name, uid or uuid.uuid4().hex, spec, state, this_moment().at)
-        return self._view(self._runner.create(created))
+        warmed = None if beginning is None else SearchWarmed(search_id, beginning.source_uid, beginning.priors)
+        return self._view(self._runner.create(created, warmed))
 
     def _views(self, namespace: str | None) -> list[SearchView]:
         newest_first = sorted(self._runner.state.searches.values(), key=lambda search: -search.search_id)

@@ -42,6 +42,7 @@ class Connection:
         self._published.stopped += staged.stopped
         self._published.wanted_back += staged.wanted_back
         self._published.lowerings += staged.lowerings
+        self._published.ended_early += staged.ended_early
         self._published.drain |= staged.drain
         self._wake.set()
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from nasfleet_controller.open_trials import OpenTrials
+from nasfleet_controller.records import Prior
 from nasfleet_controller.snapshots import OpenTrial
 from nasfleet_controller.strategies.strategy import NO_HISTORY, Credit, History
 
@@ -36,3 +37,12 @@ class Hindsight:
         """
         starved, self._starved = self._starved, 0
         return max(1, min(most, spare, max(trials.running // _FRESH_SHARE, 2 * starved))) if self.wanted else most
+
+
+def of_earlier(priors: Iterable[Prior]) -> tuple[Credit, ...]:
+    """Return what trials of an earlier search earned, in the order of their numbers there; here they come before number 0."""
+    earlier = sorted(priors, key=lambda prior: prior.number)
+    return tuple(
+        Credit(place - len(earlier), prior.tokens, prior.layers, prior.reward, policy_version=0)
+        for place, prior in enumerate(earlier)
+    )

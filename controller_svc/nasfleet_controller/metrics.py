@@ -27,6 +27,7 @@ from nasfleet_controller.records import (
     SearchDeleted,
     SearchMoved,
     TrialRequeued,
+    TrialReused,
     TrialSettled,
     TrialState,
 )
@@ -56,7 +57,10 @@ class SearchMetrics:
 
         self.proposed = counter("trials_proposed", "Architectures proposed.")
         self.duplicates = counter("trials_duplicate", "Proposals of a network that had been proposed before.")
+        self.reused = counter("trials_reused", "Trials that got the reward of another trial of their network, untrained.")
         self.settled = counter("trials_settled", "Trials done for good.", "outcome")
+        self.stopped_early = counter("trials_stopped_early", "Measured trials whose training was stopped early.")
+        self.epochs_saved = counter("epochs_saved", "Epochs that children stopped early were not trained for.")
         self.failures = counter("attempts_failed", "Attempts that gave no measurement.", "kind")
         self.epochs = counter("epochs", "Epochs that children were trained for.")
         self.updates = counter("policy_updates", "Updates of the policy.")
@@ -147,25 +151,32 @@ class ControllerMetrics:
                 self._waits.observe(record.waited_seconds)
             case AttemptEnded():
                 self._ended_fences.append(record.fence)
-            case BatchProposed() | EpochsMeasured() | TrialRequeued() | TrialSettled() | BatchLearned():
+            case BatchProposed() | EpochsMeasured() | TrialRequeued() | TrialSettled() | TrialReused() | BatchLearned():
                 self._take_of_search(record, self._labels[record.search_id])
             case _:
                 pass
 
     def _take_of_search(
-        self, record: BatchProposed | EpochsMeasured | TrialRequeued | TrialSettled | BatchLearned, labels: tuple[str, str]
+        self,
+        record: BatchProposed | EpochsMeasured | TrialRequeued | TrialSettled | TrialReused | BatchLearned,
+        labels: tuple[str, str],
     ) -> None:
         metrics = self.of_searches
         match record:
             case BatchProposed():
                 metrics.proposed.labels(*labels).inc(len(record.proposals))
                 metrics.duplicates.labels(*labels).inc(record.duplicates)
+                for rare in (metrics.reused, metrics.stopped_early, metrics.epochs_saved):
+                    rare.labels(*labels).inc(0)  # so that it can be seen to be none
             case EpochsMeasured():
                 self._count_epochs(record.fence, record.epochs, labels)
             case TrialRequeued():
                 metrics.failures.labels(*labels, _kind(record.failure)).inc()
             case TrialSettled():
                 self._settle(record, labels)
+            case TrialReused():
+                metrics.reused.labels(*labels).inc()
+                self._count_settled(record, labels)
             case BatchLearned(update=Update() as update):
                 metrics.updates.labels(*labels).inc()
                 metrics.baseline.labels(*labels).set(update.baseline)
@@ -176,15 +187,21 @@ class ControllerMetrics:
 
     def _settle(self, settled: TrialSettled, labels: tuple[str, str]) -> None:
         metrics = self.of_searches
+        self._count_settled(settled, labels)
+        if settled.measurement is not None:
+            metrics.trial_seconds.labels(*labels).observe(settled.measurement.seconds)
+            metrics.stopped_early.labels(*labels).inc(settled.measurement.stopped_early)
+            metrics.epochs_saved.labels(*labels).inc(settled.epochs_saved)
+            self._count_epochs(settled.fence, settled.measurement.epochs, labels)
+        if settled.failure is not None:
+            metrics.failures.labels(*labels, _kind(settled.failure)).inc()
+
+    def _count_settled(self, settled: TrialSettled | TrialReused, labels: tuple[str, str]) -> None:
+        metrics = self.of_searches
         outcome = "succeeded" if settled.state is TrialState.SUCCEEDED else "lost" if settled.reward is None else "failed"
         metrics.settled.labels(*labels, outcome).inc()
         if settled.reward is not None:
             metrics.rewards.labels(*labels).observe(settled.reward)
-        if settled.measurement is not None:
-            metrics.trial_seconds.labels(*labels).observe(settled.measurement.seconds)
-            self._count_epochs(settled.fence, settled.measurement.epochs, labels)
-        if settled.failure is not None:
-            metrics.failures.labels(*labels, _kind(settled.failure)).inc()
 
     def _count_epochs(self, fence: int, epochs: Sequence[EpochMeasurement], labels: tuple[str, str]) -> None:
         """Count epochs once, though an outcome carries again what was reported before it."""

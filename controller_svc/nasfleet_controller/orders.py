@@ -38,8 +38,10 @@ class Orders:
     stopped: list[int] = field(default_factory=list)
     wanted_back: list[int] = field(default_factory=list)
     lowerings: list[Lowering] = field(default_factory=list)
+    ended_early: list[int] = field(default_factory=list)
     drain: bool = False
 
     def __bool__(self) -> bool:
-        told = (self.acknowledged, self.assignments, self.stopped, self.wanted_back, self.lowerings, self.drain)
-        return any(told)
+        given = (self.assignments, self.lowerings)
+        taken = (self.stopped, self.wanted_back, self.ended_early)
+        return any((self.acknowledged, *given, *taken, self.drain))

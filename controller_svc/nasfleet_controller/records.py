@@ -49,6 +49,25 @@ class SearchCreated:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """A trial of an earlier search: its number there, and what a strategy is taught of it."""
+
+    number: int
+    tokens: tuple[int, ...]
+    layers: int | None
+    reward: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWarmed:
+    """A search begins with what trials of an earlier one showed, best first; committed with its creation, and kept for good."""
+
+    search_id: int
+    source_uid: str
+    priors: tuple[Prior, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchChanged:
     """Its declaration was changed where that is allowed."""
 
@@ -81,11 +100,13 @@ class Proposal:
     number: int
     tokens: tuple[int, ...]
     canonical_hash: str
+    duplicate: bool = False
+    """The same network, in this spelling or another, was proposed before in this search."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchProposed:
-    """Architectures proposed together, under one policy version and at one depth; `duplicates` were proposed before."""
+    """Architectures proposed together, under one policy version and at one depth."""
 
     search_id: int
     batch: int
@@ -93,7 +114,11 @@ class BatchProposed:
     layers: int | None
     proposals: tuple[Proposal, ...]
     at: float
-    duplicates: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """How many of these networks were proposed before."""
+        return sum(proposal.duplicate for proposal in self.proposals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +177,7 @@ class TrialSettled:
     """A trial is done for good: measured (SUCCEEDED) or given up (FAILED).
 
     `settle_order` counts the settled trials of the search from 1. `reward` is absent for a loss or a timeout.
+    `epochs_saved` are those that the task would have gone on for, had its child not been stopped early.
     The measurement's epochs are stored under `fence`, as those of EpochsMeasured.
     """
 
@@ -164,6 +190,21 @@ class TrialSettled:
     measurement: Measurement | None
     failure: Failure | None
     at: float
+    epochs_saved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReused:
+    """A trial is done for good without an attempt: it has the reward, and the state, of trial `source`, the same network."""
+
+    search_id: int
+    number: int
+    source: int
+    settle_order: int
+    state: TrialState
+    reward: float
+    at: float
+    stopped_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +240,7 @@ class PoolDeleted:
 
 Record = (
     SearchCreated
+    | SearchWarmed
     | SearchChanged
     | SearchMoved
     | SearchDeleted
@@ -209,6 +251,7 @@ Record = (
     | LateOutcome
     | TrialRequeued
     | TrialSettled
+    | TrialReused
     | BatchLearned
     | PoolDeclared
     | PoolDeleted

@@ -16,13 +16,15 @@ from typing import Any, TypeVar
 import structlog
 
 from nasfleet.errors import NasfleetError, UnavailableError
+from nasfleet.names import SearchName
 from nasfleet_controller.batching import BatchRequest, Group
 from nasfleet_controller.boundaries import Observer, Store
 from nasfleet_controller.moment import this_moment
-from nasfleet_controller.records import SearchCreated, SearchState
+from nasfleet_controller.records import SearchCreated, SearchState, SearchWarmed
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.state import ControllerState
+from nasfleet_controller.store.trials import StoredTrial
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.thinking import Draw, Mind, Thinker, new_search
 
@@ -97,14 +99,16 @@ class Runner:
             await self._next_change.wait()
         return self._change_count
 
-    def create(self, created: SearchCreated) -> Search:
-        """Take in a new search; part of a command."""
-        search = new_search(
-            SearchSnapshot(
-                created.search_id, created.name, created.uid, created.spec, created.state, "", created.at, created.at, 0.0
-            )
-        )
-        self.state.add(search, created)
+    async def best_trials(self, name: SearchName, count: int) -> Sequence[StoredTrial]:
+        """Return the best measured trials of a search, as far as they are durable, or raise NotFoundError."""
+        return await asyncio.to_thread(self._store.best, name, count)
+
+    def create(self, created: SearchCreated, warmed: SearchWarmed | None = None) -> Search:
+        """Take in a new search, and what it begins with; part of a command."""
+        at = created.at
+        snapshot = SearchSnapshot(created.search_id, created.name, created.uid, created.spec, created.state, "", at, at, 0.0)
+        search = new_search(replace(snapshot, warmed=warmed))
+        self.state.add(search, created, *(() if warmed is None else (warmed,)))
         return search
 
     def delete(self, search: Search) -> None:
@@ -197,13 +201,16 @@ class Runner:
             moment = this_moment()
             self.state.keep(search.propose(request, draw.policy_version, draw.layers, draw.proposals, moment.at), moment)
 
+        # The hashes are read in the thinking thread, and only the answer to this very question adds to them.
         mind = self._mind(search)
-        return self._answer(search, mind, partial(mind.draw, request), take)
+        return self._answer(search, mind, partial(mind.draw, request, search.hashes), take)
 
     def _mind(self, search: Search) -> Mind:
         """Return the strategy of a search, which begins where the last update left it when it is first needed."""
         if search.search_id not in self._minds:
-            self._minds[search.search_id] = Mind(search.spec, search.update.checkpoint if search.update else None)
+            priors = () if search.warmed is None else search.warmed.priors
+            checkpoint = search.update.checkpoint if search.update else None
+            self._minds[search.search_id] = Mind(search.spec, checkpoint, priors)
         return self._minds[search.search_id]
 
     async def _answer(self, search: Search, mind: Mind, job: Callable[[], T], take: Callable[[T], None]) -> None:

@@ -1,73 +1,40 @@
 """One search as a state machine without I/O: commands in, records out, invariants checked after each.
 
-What becomes of its trials stands here, what people and time do to the search as a whole in `life_cycle`.
+What becomes of its trials stands in `settling`, what people and time do to the search as a whole in `life_cycle`.
 The records say everything that changed: whoever commits them and loads them again has this very state. Times are Unix
 seconds and come from outside, as do the architectures and the fences.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from nasfleet.catalogue.convergence import MOST_UPDATES
-from nasfleet.measurement import Failure, FailureClass, FailureKind, Measurement
-from nasfleet.reward import reward_of
-from nasfleet_controller.batching import Batching, BatchRequest, Group, restore
+from nasfleet_controller.batching import Batching, BatchRequest, Group
 from nasfleet_controller.ending import Usage
-from nasfleet_controller.failure_policy import charge
-from nasfleet_controller.hindsight import Hindsight
-from nasfleet_controller.lessons import Lessons
-from nasfleet_controller.life_cycle import LifeCycle
-from nasfleet_controller.open_trials import OpenTrials
-from nasfleet_controller.records import (
-    AttemptEnded,
-    AttemptStarted,
-    BatchLearned,
-    BatchProposed,
-    Proposal,
-    Record,
-    SearchState,
-    TrialRequeued,
-    TrialSettled,
-    TrialState,
-)
-from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, SettledTrial
+from nasfleet_controller.records import BatchLearned, BatchProposed, Proposal, Record, SearchState
+from nasfleet_controller.settling import InvariantError, Settling
+from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot
 from nasfleet_controller.strategies.strategy import Update
-from nasfleet_controller.tally import Tally
+
+__all__ = ["InvariantError", "Search"]
 
 
-class InvariantError(Exception):
-    """The state machine is wrong: a bug of ours, never of the caller's."""
-
-
-class Search(LifeCycle):
-    """The trials of one search that are not settled, and what is known of those that are.
-
-    Without a `batching` nothing is learned from them; a strategy with a `reach` is shown so many of them with each request.
-    """
+class Search(Settling):
+    """One search: what it wants of its strategy and of the fleet, and its trials."""
 
     def __init__(self, snapshot: SearchSnapshot, batching: Batching | None, *, batch_size: int, reach: int | None = 0) -> None:
-        super().__init__(snapshot)
+        super().__init__(snapshot, batching, reach)
         self.uid = snapshot.uid
         self.created_at = snapshot.created_at
+        self.warmed = snapshot.warmed
         self.proposed = snapshot.proposed
         self.batches = snapshot.batches
-        self.tally = Tally(
-            snapshot.succeeded,
-            snapshot.failed,
-            snapshot.lost,
-            snapshot.trainer_seconds,
-            snapshot.best,
-            snapshot.average_reward,
-        )
         self.update = snapshot.update
         self._mean_rewards = snapshot.mean_rewards
         self.hashes = set(snapshot.hashes)
         self.exhausted = False
         self._batch_size = batch_size
-        self._batching = batching
-        self._open = OpenTrials(snapshot.open_trials)
         self._drawing = False
-        self._hindsight = Hindsight(snapshot.credits, reach)
-        self._lessons = Lessons(() if batching is None else restore(batching, snapshot.open_trials, snapshot.unlearned))
 
     # What can be asked.
 
@@ -75,6 +42,11 @@ class Search(LifeCycle):
     def queued(self) -> int:
         """Trials that wait for a trainer."""
         return self._open.queued
+
+    @property
+    def waiting(self) -> int:
+        """Trials that are neither leased nor settled: those that wait for a trainer, or for a twin in training."""
+        return self._open.queued + self._open.with_twins
 
     @property
     def running(self) -> int:
@@ -94,7 +66,7 @@ class Search(LifeCycle):
         if self.state is not SearchState.RUNNING or self.waits_for_space:
             return int(self.waits_for_space)
         left = len(self._open) if self.exhausted else self.spec.budget.trials - self.tally.settled
-        return max(0, min(self.spec.parallelism, left))
+        return max(0, min(self.spec.parallelism, left - self._open.with_twins))
 
     @property
     def selector(self) -> Mapping[str, str]:
@@ -128,10 +100,12 @@ class Search(LifeCycle):
         """
         enough = 0 if self._batching is not None or self._hindsight.wanted else self._batch_size
         budget = self.spec.budget.trials - self.proposed
-        spare = self.spec.parallelism - self.running - self.queued
+        spare = self.spec.parallelism - len(self._open)
         if self.state is not SearchState.RUNNING or self.waits_for_space or self._drawing or self.exhausted:
             return None
-        if budget <= 0 or self.queued > enough or (self.queued == 0 and spare <= 0):
+        # Trials that wait for a twin ask nothing of the fleet; yet a policy that has made up its mind must not propose the
+        # whole budget while one child is in training.
+        if budget <= 0 or self.queued > enough or (spare <= 0 and (self.queued == 0 or self._open.with_twins)):
             return None
         self._drawing = True
         count = self._hindsight.few(min(self._batch_size, budget), self._open, spare)
@@ -147,47 +121,20 @@ class Search(LifeCycle):
         self.exhausted = len(drawn) < wanted.count
         if not drawn:
             return self.end_if_due(at)
-        known = len(self.hashes)
-        for proposal in drawn:
-            self._open.append(OpenTrial(proposal.number, wanted.batch, policy_version, layers, proposal.tokens))
-            self.hashes.add(proposal.canonical_hash)
+        proposals = tuple(self._first_or_duplicate(proposal) for proposal in drawn)
         if self._batching is not None:
             self._batching.propose(wanted.batch, len(drawn))
         self.batches += 1
         self.proposed += len(drawn)
-        duplicates = known + len(drawn) - len(self.hashes)
-        return self._checked(
-            [BatchProposed(self.search_id, wanted.batch, policy_version, layers, tuple(drawn), at, duplicates)]
-        )
-
-    def start(self, lease: HeldLease, waited_seconds: float, at: float) -> list[Record]:
-        """Lease the next queued trial to a trainer whose slot was free for so long."""
-        number = self._open.lease_next(lease)
-        return self._checked(
-            [AttemptStarted(lease.fence, self.search_id, number, lease.trainer, lease.instance_id, at, waited_seconds)]
-        )
-
-    def measure(self, number: int, outcome_id: str, measurement: Measurement, at: float) -> list[Record]:
-        """Settle a leased trial with what was measured.
-
-        Raises:
-            NotFiniteError: if its reward is too large for a number; nothing has changed then.
-        """
-        reward = reward_of(self.spec.reward, measurement)
-        ended = self._end_attempt(number, outcome_id, None, measurement.trainer_seconds, at)
-        self.tally.succeed(number, reward)
-        return self._checked([ended, *self._settle(number, ended.fence, reward, measurement, None, at)])
-
-    def fail(self, number: int, outcome_id: str | None, failure: Failure, seconds: float, at: float) -> list[Record]:
-        """End the attempt at a leased trial without a measurement: it waits again, or is given up for good."""
-        ended = self._end_attempt(number, outcome_id, failure, seconds, at)
-        charged = charge(self._open[number], failure, self.spec.trial.retries)
-        if charged is not None:
-            self._open.requeue(charged)
-            return self._checked([ended, TrialRequeued(self.search_id, number, failure)])
-        reward = self.spec.trial.failure_reward if failure.kind.failure_class is FailureClass.MODEL else None
-        self.tally.give_up(reward)
-        return self._checked([ended, *self._settle(number, ended.fence, reward, None, failure, at)])
+        proposed = BatchProposed(self.search_id, wanted.batch, policy_version, layers, proposals, at)
+        reused = [
+            record
+            for one in proposals
+            for record in self._open_or_reuse(
+                OpenTrial(one.number, wanted.batch, policy_version, layers, one.tokens, canonical_hash=one.canonical_hash), at
+            )
+        ]
+        return self._checked([proposed, *reused, *self.end_if_due(at)])
 
     def learn(self, group: Group, update: Update | None, at: float) -> list[Record]:
         """Take note that a group was learned from."""
@@ -211,44 +158,21 @@ class Search(LifeCycle):
 
     # Parts of commands.
 
-    def _end_attempt(
-        self, number: int, outcome_id: str | None, failure: Failure | None, trainer_seconds: float, at: float
-    ) -> AttemptEnded:
-        trial = self._open[number]
-        if trial.lease is None:
-            raise InvariantError(f"trial {number} is not leased")
-        self.tally.trainer_seconds += trainer_seconds
-        return AttemptEnded(trial.lease.fence, outcome_id, failure, trainer_seconds, at)
+    def _first_or_duplicate(self, proposal: Proposal) -> Proposal:
+        duplicate = proposal.canonical_hash in self.hashes
+        self.hashes.add(proposal.canonical_hash)
+        return replace(proposal, duplicate=duplicate)
 
-    def _settle(
-        self, number: int, fence: int, reward: float | None, measurement: Measurement | None, failure: Failure | None, at: float
-    ) -> list[Record]:
-        trial = self._open.pop(number)
-        state = TrialState.FAILED if measurement is None else TrialState.SUCCEEDED
-        self._hindsight.settle(trial, reward, self.queued)
-        if self._batching is not None:
-            settled = SettledTrial(
-                number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, self.tally.settled
-            )
-            self._lessons.add(self._batching.settle(settled))
-        settled_record = TrialSettled(
-            self.search_id, number, fence, self.tally.settled, state, reward, measurement, failure, at
-        )
-        return [settled_record, *self.end_if_due(at)]
+    def _open_or_reuse(self, trial: OpenTrial, at: float) -> list[Record]:
+        """Take in a new trial; settle it at once if its reward is known."""
+        known = self._twins.known(trial.canonical_hash)
+        self._open.append(trial, has_twin=known is not None or self._twins.join(trial))
+        return [] if known is None else [self._reuse(trial.number, known, at)]
 
     def _usage(self, at: float) -> Usage:
         tally, exhausted = self.tally, self.exhausted and not self._open
         running = self.running_seconds(at)
         return Usage(tally.settled, tally.best, tally.trainer_seconds, running, exhausted, self._mean_rewards)
-
-    def _release_all(self, why: str, at: float) -> list[Record]:
-        """Take every lease back at nobody's cost, so that the trials wait in the order of their numbers."""
-        records: list[Record] = []
-        failure = Failure(FailureKind.RETURNED, why)
-        for number in sorted(self.leases, reverse=True):
-            records += [self._end_attempt(number, None, failure, 0.0, at), TrialRequeued(self.search_id, number, failure)]
-            self._open.requeue(self._open[number])
-        return records
 
     def _checked(self, records: list[Record]) -> list[Record]:
         if self.proposed != len(self._open) + self.tally.settled:

@@ -1,10 +1,12 @@
 """What a controller goes on from: its searches, their trials that are not done with, and its pools, as the store has them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.names import SearchName
-from nasfleet_controller.records import PoolDeclared, SearchState
+from nasfleet_controller.early_stopping import TrialCurve
+from nasfleet_controller.records import PoolDeclared, SearchState, SearchWarmed, TrialState
 from nasfleet_controller.strategies.strategy import Credit, Update
 
 
@@ -30,6 +32,17 @@ class OpenTrial:
     model_failures: int = 0
     timeouts: int = 0
     lease: HeldLease | None = None
+    canonical_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReward:
+    """What the first trial of a network that has a reward came to."""
+
+    number: int
+    state: TrialState
+    reward: float
+    stopped_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,9 @@ class SearchSnapshot:
         best: number and reward of the best trial; the earlier one among equals.
         average_reward: moving average of the rewards in settle order, decay 0.95.
         hashes: canonical hashes of all proposals.
+        known: rewards by canonical hash, for a search that reuses them.
+        warmed: what it began with, if it began with anything.
+        curves: by number of the trial, for a search that stops children early.
         open_trials: by number.
         unlearned: settled trials that wait to be learned from, by settle order; empty for a strategy that does not learn.
         update: the last update, with its checkpoint.
@@ -89,6 +105,9 @@ class SearchSnapshot:
     update: Update | None = None
     credits: tuple[Credit, ...] = ()
     mean_rewards: tuple[float, ...] = ()
+    known: Mapping[str, KnownReward] = field(default_factory=dict)
+    curves: tuple[TrialCurve, ...] = ()
+    warmed: SearchWarmed | None = None
 
 
 @dataclass(frozen=True, slots=True)

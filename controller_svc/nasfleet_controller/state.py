@@ -28,6 +28,8 @@ from nasfleet_controller.records import (
     SearchChanged,
     SearchCreated,
     SearchDeleted,
+    SearchWarmed,
+    TrialReused,
     TrialSettled,
 )
 from nasfleet_controller.reports import Outcome, OutcomeStatus, Report
@@ -75,13 +77,13 @@ class ControllerState:
         search_id = self.ids.get(name)
         return None if search_id is None else self.searches[search_id]
 
-    def add(self, search: Search, created: SearchCreated) -> None:
-        """Take in a new search."""
+    def add(self, search: Search, *created: SearchCreated | SearchWarmed) -> None:
+        """Take in a new search, and what it begins with."""
         self.searches[search.search_id] = search
         self.ids[search.name] = search.search_id
         self.rates[search.search_id] = Rate()
         self.last_search_id = search.search_id
-        self._records.append(created)
+        self._records += created
 
     def delete(self, search: Search, moment: Moment) -> None:
         """Forget a search: its leases are taken back, its records go."""
@@ -97,7 +99,7 @@ class ControllerState:
         for record in records:
             if isinstance(record, AttemptEnded):
                 self._void(record, moment)
-            elif isinstance(record, TrialSettled):
+            elif isinstance(record, TrialSettled | TrialReused):
                 self.rates[record.search_id].count(moment.now)
                 self.notices.pop(record.search_id, None)
             elif isinstance(record, SearchChanged):
@@ -139,6 +141,8 @@ class ControllerState:
             if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
                 self.dispatcher.note_epoch(lease, epochs[-1].epoch, epochs[-1].value)
                 self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
+                if self.searches[lease.search_id].report(lease.number, epochs):
+                    self.streams.orders_for(connection.instance_id).ended_early.append(fence)
         for answer in report.lowered:
             self.keep(self.lowerings.take(self.searches, connection, answer, moment), moment)
         for outcome in report.outcomes:

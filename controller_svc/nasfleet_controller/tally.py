@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nasfleet_controller.records import TrialState
 from nasfleet_controller.reward_average import moved
 
 
@@ -27,6 +28,13 @@ class Tally:
         self.average_reward = moved(self.average_reward, reward)
         if self.best is None or reward > self.best[1]:
             self.best = (number, reward)
+
+    def reuse(self, number: int, state: TrialState, reward: float) -> None:
+        """Count a trial that has the outcome of another one."""
+        if state is TrialState.SUCCEEDED:
+            self.succeed(number, reward)
+        else:
+            self.give_up(reward)
 
     def give_up(self, reward: float | None) -> None:
         """Count a trial without a measurement: with a reward it failed, without one it was lost."""

@@ -4,20 +4,23 @@ Strategies are built there too, since a policy needs torch and torch takes secon
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
-from nasfleet.catalogue import Batching, Bayesian, Evolution, Exhaustive, Grid, Random, Reinforce, SearchSpec
+from nasfleet.catalogue import Batching, Bayesian, Duplicates, Evolution, Exhaustive, Grid, Random, Reinforce, SearchSpec
 from nasfleet.spaces.building import build_space, layers_at
 from nasfleet.spaces.space import SearchSpace
 from nasfleet_controller.batching import Arrival, BatchRequest, Group, Together
-from nasfleet_controller.records import Proposal
+from nasfleet_controller.hindsight import of_earlier
+from nasfleet_controller.records import Prior, Proposal
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.strategies.building import build_strategy
-from nasfleet_controller.strategies.strategy import Credit, Strategy, Update
+from nasfleet_controller.strategies.resampling import resampled
+from nasfleet_controller.strategies.strategy import Credit, Redrawing, Strategy, Update, Warmed
 from nasfleet_controller.strategies.suiting import reach
 
 T = TypeVar("T")
@@ -38,25 +41,32 @@ class Mind:
 
     spec: SearchSpec
     checkpoint: bytes | None
+    priors: Sequence[Prior] = ()
     _strategy: Strategy | None = None
     _spaces: dict[int | None, SearchSpace] = field(default_factory=dict)
 
     @property
     def strategy(self) -> Strategy:
-        """Built when it is first needed, and brought to where its last checkpoint left it."""
+        """Built when it is first needed, taught what the search began with, and brought to where its last update left it."""
         if self._strategy is None:
             self._strategy = build_strategy(self.spec)
+            if self.priors and reach(self.spec) == 0:  # others find them in the history of each request
+                _warm(self._strategy, self.priors)
             if self.checkpoint is not None:
                 self._strategy.restore(self.checkpoint)
         return self._strategy
 
-    def draw(self, request: BatchRequest) -> Draw:
-        """Propose a batch; its depth is that of its first trial."""
+    def draw(self, request: BatchRequest, proposed: Collection[str] = ()) -> Draw:
+        """Propose a batch, given the canonical hashes of what was proposed before; its depth is that of its first trial."""
         layers = layers_at(self.spec.search_space, request.first_number)
         if layers not in self._spaces:
             self._spaces[layers] = build_space(self.spec.search_space, layers)
         canonical = self._spaces[layers].canonical
-        drawn = self.strategy.propose(request.batch, request.first_number, request.count, request.history)
+        place = (request.batch, request.first_number)
+        drawn = self.strategy.propose(*place, request.count, request.history)
+        if self.spec.duplicates is Duplicates.RESAMPLE and isinstance(self.strategy, Redrawing):
+            redraw = partial(self.strategy.redraw, *place, len(drawn), request.history)
+            drawn = resampled(drawn, proposed, redraw, canonical)
         proposals = tuple(
             Proposal(request.first_number + offset, tokens, canonical(tokens)) for offset, tokens in enumerate(drawn)
         )
@@ -70,6 +80,13 @@ class Mind:
             if trial.reward is not None
         ]
         return self.strategy.observe(credits_earned) if credits_earned else None
+
+
+def _warm(strategy: Strategy, priors: Sequence[Prior]) -> None:
+    """Teach a strategy at its beginning; from the same trials it always comes to the same state, so none need be kept of it."""
+    if not isinstance(strategy, Warmed):
+        raise TypeError(f"{type(strategy).__name__} is not taught by a warm start, and the catalogue lets it have one")
+    strategy.begin_with(of_earlier(priors))
 
 
 def new_search(snapshot: SearchSnapshot) -> Search:

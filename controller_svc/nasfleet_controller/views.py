@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nasfleet.catalogue import SearchSpec
 from nasfleet.names import PoolName, SearchName
 from nasfleet_controller.demand import wanted_slots
-from nasfleet_controller.records import PoolDeclared, SearchState
+from nasfleet_controller.records import PoolDeclared, SearchState, SearchWarmed
 from nasfleet_controller.search import Search
 from nasfleet_controller.state import ControllerState
 from nasfleet_controller.strategies.strategy import Update
@@ -37,6 +37,7 @@ class SearchView:
     created_at: float
     moved_at: float
     trials_per_second: float
+    warmed: SearchWarmed | None
 
 
 def view_search(search: Search, notice: str, trials_per_second: float, at: float) -> SearchView:
@@ -49,7 +50,7 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         space_size=search.space_size,
         state=search.state,
         message=_message(search, notice),
-        queued=search.queued,
+        queued=search.waiting,
         running=search.running,
         succeeded=search.tally.succeeded,
         failed=search.tally.failed,
@@ -63,6 +64,7 @@ def view_search(search: Search, notice: str, trials_per_second: float, at: float
         created_at=search.created_at,
         moved_at=search.moved_at,
         trials_per_second=trials_per_second,
+        warmed=search.warmed,
     )
 
 

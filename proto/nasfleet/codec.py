@@ -52,6 +52,7 @@ def measurement_to_proto(measurement: Measurement) -> trial_pb2.Measurement:
         seed_values=measurement.seed_values,
         seed_deviation=measurement.seed_deviation,
         steps=measurement.steps,
+        stopped_early=measurement.stopped_early,
     )
 
 
@@ -67,6 +68,7 @@ def measurement_from_proto(message: trial_pb2.Measurement) -> Measurement:
         weights_uri=message.weights_uri if message.HasField("weights_uri") else None,
         seed_values=tuple(message.seed_values),
         steps=message.steps if message.HasField("steps") else None,
+        stopped_early=message.stopped_early,
     )
 
 

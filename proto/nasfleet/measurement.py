@@ -53,6 +53,7 @@ class Measurement:
         weights_uri: where the trained weights are, if they were kept.
         seed_values: where a child was trained with several seeds, the figure of merit of each; `value` is their mean.
         steps: steps of the training, where the task counts them.
+        stopped_early: the search's rule of early stopping ended the training; all figures are those of the epochs so far.
 
     Raises:
         NotFiniteError: if a figure is not finite.
@@ -69,6 +70,7 @@ class Measurement:
     weights_uri: str | None = None
     seed_values: tuple[float, ...] = ()
     steps: int | None = None
+    stopped_early: bool = False
 
     def __post_init__(self) -> None:
         figures = (self.value, self.seconds, self.trainer_seconds, *self.seed_values)

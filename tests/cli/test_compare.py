@@ -12,21 +12,27 @@ from click.testing import CliRunner
 from nasfleet import document
 from nasfleet.catalogue import (
     Budget,
+    ChoiceDecision,
+    Choices,
+    Duplicates,
     Exhaustive,
+    Median,
     Random,
     Reinforce,
     Retries,
     SearchDocument,
+    SearchSpaceSection,
     SearchSpec,
     Synthetic,
     TrialSettings,
+    WarmStart,
 )
 from nasfleet.catalogue.tasks import FailureRates
 from nasfleet.errors import InvalidInputError
 from nasfleet_cli.comparing.contenders import contenders
 from nasfleet_cli.comparing.fleet_runs import search_through_the_fleet
 from nasfleet_cli.comparing.optimum import known_optimum
-from nasfleet_cli.comparing.simulation import simulate
+from nasfleet_cli.comparing.simulation import can_simulate, simulate
 from nasfleet_cli.main import cli
 from nasfleet_testing.command_line import nasfleet
 from nasfleet_testing.pages import ROOT
@@ -99,6 +105,26 @@ def test_simulated_failures_are_retried_and_given_up_as_in_a_search() -> None:
         for tries in (TrialSettings(failure_reward=-1.0, retries=Retries(model_failure=0)), settings)
     ]
     assert given_up[0] > given_up[1]
+
+
+def test_known_networks_cost_no_time_in_a_simulated_search_that_reuses_rewards() -> None:
+    # 8 architectures at most, one trial of 3 s after another; every later trial of one has the reward of the first.
+    few = SearchSpaceSection(space=Choices(decisions=tuple(ChoiceDecision(name=name, options=(0, 1)) for name in "abc")))
+    wanted = spec(search_space=few, duplicates=Duplicates.REUSE, task=Synthetic(epochs=3, epoch_seconds=1.0), parallelism=1)
+    trials = simulate(wanted, None)
+    known = {trial.architecture: trial.reward for trial in reversed(trials)}
+    assert len(trials) == 60
+    assert len(known) <= 8
+    assert [trial.reward for trial in trials] == [known[trial.architecture] for trial in trials]
+    assert trials[-1].trainer_seconds == 3.0 * len(known)
+    drawn_anew = simulate(replace(wanted, duplicates=Duplicates.RESAMPLE), None)
+    assert len({trial.architecture for trial in drawn_anew}) >= len(known)
+
+
+def test_what_needs_trainers_or_an_earlier_search_is_not_simulated() -> None:
+    assert can_simulate(spec())
+    assert not can_simulate(spec(task=Synthetic(epochs=3), early_stopping=Median()))
+    assert not can_simulate(spec(strategy=Reinforce(), warm_start=WarmStart(search="earlier")))
 
 
 def test_a_search_that_no_trial_can_be_measured_for_says_why(tmp_path: Path) -> None:

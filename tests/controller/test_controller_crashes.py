@@ -4,17 +4,18 @@ Whatever happens, no acknowledged outcome is lost, none is counted twice, every 
 """
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nasfleet.catalogue import Budget, Reinforce
+from nasfleet.catalogue import Budget, Duplicates, Median, Reinforce, SuccessiveHalving, Synthetic
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import SearchName
 from nasfleet_controller.connection import Connection
+from nasfleet_controller.early_stopping import HalvingRule, MedianRule
 from nasfleet_controller.moment import Moment
 from nasfleet_controller.records import Proposal, SearchCreated, SearchState, TrialState
 from nasfleet_controller.reports import Outcome, OutcomeStatus, Report
@@ -31,6 +32,12 @@ from nasfleet_testing.specs import smallest_spec
 NAME = SearchName("default", "s")
 TRIALS, PARALLELISM, SLOTS = 20, 5, 2
 SPEC = smallest_spec(strategy=Reinforce(batch_size=4), budget=Budget(trials=TRIALS), parallelism=PARALLELISM)
+
+
+NETWORKS = 6
+HALVING = replace(SPEC, task=Synthetic(epochs=4), early_stopping=SuccessiveHalving(reduction_factor=2))
+MEDIAN = replace(SPEC, task=Synthetic(epochs=4), early_stopping=Median(min_trials=2, teach=False))
+REUSING = replace(SPEC, duplicates=Duplicates.REUSE)
 
 
 def reward_of_tokens(tokens: tuple[int, ...]) -> float:
@@ -60,6 +67,9 @@ class SimulatedTrainer:
 
 
 class ControllerCrashes(RuleBasedStateMachine):
+    spec = SPEC
+    networks = TRIALS
+
     @initialize()
     def start(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
@@ -68,8 +78,8 @@ class ControllerCrashes(RuleBasedStateMachine):
         self.told: list[tuple[str, OutcomeStatus]] = []
         self.trainers: list[SimulatedTrainer] = []
         self.load()
-        created = SearchCreated(1, NAME, "uid", SPEC, SearchState.RUNNING, self.clock)
-        snapshot = SearchSnapshot(1, NAME, "uid", SPEC, SearchState.RUNNING, "", self.clock, self.clock, 0.0)
+        created = SearchCreated(1, NAME, "uid", self.spec, SearchState.RUNNING, self.clock)
+        snapshot = SearchSnapshot(1, NAME, "uid", self.spec, SearchState.RUNNING, "", self.clock, self.clock, 0.0)
         self.state.add(new_search(snapshot), created)
         self.cycle()
 
@@ -111,7 +121,7 @@ class ControllerCrashes(RuleBasedStateMachine):
             self.state.keep(search.learn(group, update, self.clock), self.moment)
         if (wanted := search.begin_batch()) is not None:
             numbers = range(wanted.first_number, wanted.first_number + wanted.count)
-            proposals = [Proposal(number, (number,), f"{number:016x}") for number in numbers]
+            proposals = [Proposal(n, (n % self.networks,), f"{n % self.networks:016x}") for n in numbers]
             self.state.keep(search.propose(wanted, 0, None, proposals, self.clock), self.moment)
 
     def connected(self) -> list[SimulatedTrainer]:
@@ -236,9 +246,91 @@ class ControllerCrashes(RuleBasedStateMachine):
         assert loaded.best == here.tally.best
         assert loaded.trainer_seconds == here.tally.trainer_seconds
         assert loaded.hashes == here.hashes
+        after = new_search(loaded)
+        assert (after.queued, after.running, after.waiting) == (here.queued, here.running, here.waiting)
 
 
 TestControllerCrashes = ControllerCrashes.TestCase
 TestControllerCrashes.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+class ReuseCrashes(ControllerCrashes):
+    """The same, while rewards of known networks are reused."""
+
+    spec = REUSING
+    networks = NETWORKS
+
+    @invariant()
+    def no_network_is_trained_twice_once_it_has_a_reward(self) -> None:
+        if not hasattr(self, "state"):
+            return
+        trials = self.store.results.page(TrialQuery(NAME), 1000).trials
+        by_number = {trial.name.number: trial for trial in trials}
+        trained = [trial.tokens for trial in trials if trial.reward is not None and trial.reused_from is None]
+        assert len(trained) == len(set(trained))
+        held = [self.search.trial(number).tokens for number in self.search.leases]
+        assert len(held) == len(set(held))
+        assert not {*held} & {*trained}
+        for trial in trials:
+            if trial.reused_from is not None:
+                source = by_number[trial.reused_from]
+                assert (source.tokens, source.reward, source.state) == (trial.tokens, trial.reward, trial.state)
+                assert trial.duplicate
+                assert trial.attempt_count == 0 or trial.failure is not None
+
+    @invariant()
+    def nobody_waits_for_a_reward_that_is_known(self) -> None:
+        if hasattr(self, "state"):
+            known = self.store.load().searches[0].known
+            assert not {trial.canonical_hash for trial in self.store.load().searches[0].open_trials} & known.keys()
+
+
+TestReuseCrashes = ReuseCrashes.TestCase
+TestReuseCrashes.settings = TestControllerCrashes.settings
+
+
+class HalvingCrashes(ControllerCrashes):
+    """The same, while children report epochs by which they are judged."""
+
+    spec = HALVING
+
+    @precondition(lambda self: any(trainer.children for trainer in self.connected()))
+    @rule(data=st.data(), epochs=st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True).map(sorted))
+    def child_reports(self, data: st.DataObject, epochs: list[int]) -> None:
+        trainer = data.draw(st.sampled_from([trainer for trainer in self.connected() if trainer.children]))
+        fence = data.draw(st.sampled_from(sorted(trainer.children)))
+        value = reward_of_tokens(trainer.children[fence])
+        measured = tuple(EpochMeasurement(epoch, value * epoch / 4 + data.draw(st.floats(0, 0.01)), 0.1) for epoch in epochs)
+        assert trainer.connection is not None
+        self.state.report(trainer.connection, Report(progress=((fence, measured),)), self.moment)
+        self.cycle()
+
+    @invariant()
+    def the_store_leads_to_these_very_statistics(self) -> None:
+        if not hasattr(self, "state"):
+            return
+        loaded = new_search(self.store.load().searches[0])
+        assert statistics(loaded) == statistics(self.search)
+
+
+class MedianCrashes(HalvingCrashes):
+    """The same by the median of settled trials."""
+
+    spec = MEDIAN
+
+
+def statistics(search: Search) -> object:
+    """Return all that early stopping decides by; of the curves those of trials that are not settled."""
+    stopping = search._stopping
+    curves = {number: stopping._curves.get(number) for number in range(TRIALS) if number in search._open._trials}
+    match stopping._rule:
+        case MedianRule() as median:
+            return curves, {epoch: averages for epoch, averages in median._averages.items() if averages}
+        case HalvingRule() as halving:
+            return curves, {epoch: rung for epoch, rung in halving._rungs.items() if rung}
+
+
+TestHalvingCrashes, TestMedianCrashes = HalvingCrashes.TestCase, MedianCrashes.TestCase
+TestHalvingCrashes.settings = TestMedianCrashes.settings = settings(TestControllerCrashes.settings, max_examples=20)

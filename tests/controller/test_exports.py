@@ -29,6 +29,9 @@ TRIAL = StoredTrial(
     proposed_at=0.0,
     started_at=None,
     ended_at=None,
+    duplicate=False,
+    reused_from=None,
+    stopped_early=False,
 )
 
 

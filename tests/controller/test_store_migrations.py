@@ -6,6 +6,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from nasfleet.catalogue import Duplicates
 from nasfleet.names import PoolName
 from nasfleet_controller.records import PoolDeclared, PoolDeleted
 from nasfleet_controller.store import migrating
@@ -30,13 +31,14 @@ def test_head_is_the_last_migration() -> None:
 
 def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
-    history = History(seed=1).take(200)
+    history = History(1, duplicates=[Duplicates.REEVALUATE]).take(200)
     with Store(url) as store:
         store.commit([record for record in history.records if not isinstance(record, PoolDeclared | PoolDeleted)])
         before = store.load()
         with store._writer.begin() as connection:  # what the first version made is this without what came after it
-            connection.execute(text("DROP TABLE pools"))
-            for column in ("steps", "seed_values"):
+            for table in ("pools", "priors"):
+                connection.execute(text(f"DROP TABLE {table}"))
+            for column in ("steps", "seed_values", "duplicate", "reused_from", "stopped_early"):
                 connection.execute(text(f"ALTER TABLE trials DROP COLUMN {column}"))
             connection.execute(text("UPDATE alembic_version SET version_num = 'v0001'"))
     declared = PoolDeclared(PoolName("default", "gpu"), {"gpu": "h200"}, "trainer", 400)

@@ -1,9 +1,10 @@
 """Random histories of searches as records, and the snapshot that each of them must lead to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from nasfleet.catalogue import Budget, Choices, Reinforce, SearchSpaceSection, SearchSpec, Synthetic
+from nasfleet.catalogue import Budget, Choices, Duplicates, Reinforce, SearchSpaceSection, SearchSpec, Synthetic
 from nasfleet.catalogue import Random as RandomStrategy
 from nasfleet.catalogue.spaces import ChoiceDecision
 from nasfleet.measurement import EpochMeasurement, Failure, FailureClass, FailureKind, Measurement
@@ -25,20 +26,22 @@ from nasfleet_controller.records import (
     SearchMoved,
     SearchState,
     TrialRequeued,
+    TrialReused,
     TrialSettled,
     TrialState,
 )
-from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
+from nasfleet_controller.snapshots import HeldLease, KnownReward, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
 from nasfleet_controller.strategies.strategy import Update
 
 DECISIONS = (ChoiceDecision(name="width", options=(16, 32)), ChoiceDecision(name="depth", options=(2, 4)))
 SPACE = SearchSpaceSection(space=Choices(decisions=DECISIONS))
 
 
-def spec(*, learns: bool = True, trials: int = 100) -> SearchSpec:
+def spec(*, learns: bool = True, trials: int = 100, duplicates: Duplicates = Duplicates.REEVALUATE) -> SearchSpec:
     """Return a small declaration."""
     strategy = Reinforce() if learns else RandomStrategy()
-    return SearchSpec(search_space=SPACE, strategy=strategy, task=Synthetic(), budget=Budget(trials=trials))
+    budget = Budget(trials=trials)
+    return SearchSpec(search_space=SPACE, strategy=strategy, task=Synthetic(), budget=budget, duplicates=duplicates)
 
 
 def epochs(rng: Random, count: int) -> tuple[EpochMeasurement, ...]:
@@ -52,18 +55,22 @@ class Story:
     snapshot: SearchSnapshot
     open: dict[int, OpenTrial] = field(default_factory=dict)
     unlearned: list[SettledTrial] = field(default_factory=list)
+    known: dict[str, KnownReward] = field(default_factory=dict)
 
     def expected(self) -> SearchSnapshot:
         learns = isinstance(self.snapshot.spec.strategy, Reinforce)
+        reuses = self.snapshot.spec.duplicates is Duplicates.REUSE
         opened = tuple(self.open[number] for number in sorted(self.open))
-        return replace(self.snapshot, open_trials=opened, unlearned=tuple(self.unlearned) if learns else ())
+        unlearned, known = tuple(self.unlearned) if learns else (), self.known if reuses else {}
+        return replace(self.snapshot, open_trials=opened, unlearned=unlearned, known=known)
 
 
 class History:
     """Makes records one step after the other, each legal where it stands."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, duplicates: Sequence[Duplicates] = tuple(Duplicates)) -> None:
         self.records: list[Record] = []
+        self._duplicates = duplicates
         self._rng = Random(seed)
         self._stories: dict[int, Story] = {}
         self._pools: dict[str, PoolDeclared] = {}
@@ -81,6 +88,7 @@ class History:
             self._end,
             self._report,
             self._propose,
+            self._reuse,
         ]
         rare = [self._learn, self._create, self._move, self._change, self._delete, self._declare_pool]
         self._create()
@@ -100,7 +108,8 @@ class History:
         self._search_id += 1
         name = SearchName("default", f"search-{self._search_id}")
         state = self._rng.choice([SearchState.RUNNING, SearchState.SUSPENDED])
-        created = SearchCreated(self._search_id, name, "uid", spec(learns=self._rng.random() < 0.7), state, self._at)
+        declared = spec(learns=self._rng.random() < 0.7, duplicates=self._rng.choice(self._duplicates))
+        created = SearchCreated(self._search_id, name, "uid", declared, state, self._at)
         self.records.append(created)
         snapshot = SearchSnapshot(created.search_id, name, created.uid, created.spec, state, "", self._at, self._at, 0.0)
         self._stories[self._search_id] = Story(snapshot)
@@ -132,7 +141,7 @@ class History:
     def _change(self) -> None:
         if story := self._story():
             learns = isinstance(story.snapshot.spec.strategy, Reinforce)
-            changed = spec(learns=learns, trials=self._rng.randrange(1, 1000))
+            changed = spec(learns=learns, trials=self._rng.randrange(1, 1000), duplicates=story.snapshot.spec.duplicates)
             self.records.append(SearchChanged(story.snapshot.search_id, changed))
             self._set(story, spec=changed)
 
@@ -153,7 +162,9 @@ class History:
         )
         self.records.append(BatchProposed(before.search_id, before.batches, version, layers, proposals, self._at))
         for one in proposals:
-            story.open[one.number] = OpenTrial(one.number, before.batches, version, layers, one.tokens)
+            story.open[one.number] = OpenTrial(
+                one.number, before.batches, version, layers, one.tokens, canonical_hash=one.canonical_hash
+            )
         hashes = before.hashes | {one.canonical_hash for one in proposals}
         self._set(story, proposed=before.proposed + count, batches=before.batches + 1, hashes=hashes)
 
@@ -213,16 +224,37 @@ class History:
             before.search_id, trial.number, lease.fence, order, state, reward, measurement, failure, self._at
         )
         self.records.append(settled)
+        if reward is not None:
+            story.known.setdefault(trial.canonical_hash, KnownReward(trial.number, state, reward))
+        self._count(story, trial, state, reward)
+
+    def _reuse(self) -> None:
+        if not (story := self._story()) or story.snapshot.spec.duplicates is not Duplicates.REUSE:
+            return
+        before = story.snapshot
+        waiting = [trial for trial in story.open.values() if trial.lease is None and trial.canonical_hash in story.known]
+        for trial in waiting[:2]:
+            known, order = story.known[trial.canonical_hash], story.snapshot
+            settle_order = order.succeeded + order.failed + order.lost + 1
+            self.records.append(
+                TrialReused(before.search_id, trial.number, known.number, settle_order, known.state, known.reward, self._at)
+            )
+            self._count(story, trial, known.state, known.reward)
+
+    def _count(self, story: Story, trial: OpenTrial, state: TrialState, reward: float | None) -> None:
+        before = story.snapshot
+        order = before.succeeded + before.failed + before.lost + 1
         del story.open[trial.number]
         story.unlearned.append(
             SettledTrial(trial.number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, order)
         )
-        counter = "succeeded" if measurement else "failed" if reward is not None else "lost"
+        measured = state is TrialState.SUCCEEDED
+        counter = "succeeded" if measured else "failed" if reward is not None else "lost"
         self._set(story, **{counter: getattr(before, counter) + 1})
         if reward is not None:
             past = reward if before.average_reward is None else before.average_reward
             self._set(story, average_reward=0.95 * past + (1 - 0.95) * reward)
-        if measurement and reward is not None and (before.best is None or reward > before.best[1]):
+        if measured and reward is not None and (before.best is None or reward > before.best[1]):
             self._set(story, best=(trial.number, reward))
 
     def _reward(self, measurement: Measurement | None, failure: Failure | None) -> float | None:

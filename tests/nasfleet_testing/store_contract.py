@@ -8,9 +8,11 @@ from random import Random
 import pytest
 from sqlalchemy import create_engine, func, select
 
+from nasfleet.catalogue import SuccessiveHalving, Synthetic
 from nasfleet.errors import NotFoundError
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import SearchName, TrialName
+from nasfleet_controller.early_stopping import TrialCurve
 from nasfleet_controller.filters import InvalidFilterError
 from nasfleet_controller.records import (
     AttemptEnded,
@@ -26,6 +28,7 @@ from nasfleet_controller.records import (
     SearchMoved,
     SearchState,
     TrialRequeued,
+    TrialReused,
     TrialSettled,
     TrialState,
 )
@@ -255,6 +258,30 @@ class StoreContract:
         assert [trial.name.number for trial in store.results.best(SEARCH, 10)] == [3, 4, 2]
         assert [trial.name.number for trial in store.results.best(SEARCH, 1)] == [3]
         assert store.load().searches[0].best == (3, 0.9)
+
+    def test_trial_whose_reward_is_reused_and_trial_that_was_stopped_say_so(self, store: Store) -> None:
+        halving = SuccessiveHalving(teach=False)
+        declared = replace(created(), spec=replace(spec(), task=Synthetic(epochs=9), early_stopping=halving))
+        start, end, settled = measured(0, 0.5)
+        assert isinstance(settled, TrialSettled)
+        assert settled.measurement is not None
+        stopped = replace(settled, measurement=replace(settled.measurement, stopped_early=True))
+        reused = TrialReused(1, 2, 0, 2, TrialState.SUCCEEDED, 0.5, 6.0, stopped_early=True)
+        batch = proposed(3, hashes=2)
+        batch = replace(batch, proposals=(*batch.proposals[:2], replace(batch.proposals[2], duplicate=True)))
+        store.commit([declared, batch, start, end, stopped, reused])
+        first, second, third = (store.results.trial(TrialName(SEARCH, n)).trial for n in range(3))
+        assert [trial.duplicate for trial in (first, second, third)] == [False, False, True]
+        assert [trial.reused_from for trial in (first, second, third)] == [None, None, 0]
+        assert [trial.stopped_early for trial in (first, second, third)] == [True, False, True]
+        assert first.measurement is not None
+        assert first.measurement.stopped_early
+        assert (third.measurement, third.reward, third.attempt_count) == (None, 0.5, 0)
+        query = TrialQuery(SEARCH, "duplicate = true AND reused_from = 0 AND NOT stopped_early = false")
+        assert [trial.name.number for trial in store.results.page(query, 10).trials] == [2]
+        loaded = store.load().searches[0]
+        assert [(trial.number, trial.reward) for trial in loaded.unlearned] == [(0, None), (2, None)]
+        assert loaded.curves == (TrialCurve(0, ((1, 0.25), (2, 0.5)), measured=True),)
 
     def test_settled_trials_come_in_the_order_of_settling(self, store: Store) -> None:
         store.commit(

@@ -25,6 +25,7 @@ from nasfleet.spaces.conv_net import ConvNet
 from nasfleet.spaces.mlp import Mlp, MlpLayer
 from nasfleet_testing.image_files import write_binary
 from nasfleet_testing.specs import smallest_spec
+from nasfleet_trainer.course import StoppedEarly
 from nasfleet_trainer.failures import CannotBuildError, NotFiniteError, TrainerUnableError
 from nasfleet_trainer.tasks.image_classification import ImageClassificationTask, prepare
 from nasfleet_trainer.tasks.task import ChildRun
@@ -227,3 +228,17 @@ def test_a_fully_connected_network_is_trained_on_flattened_images(tmp_path: Path
     module: dict[str, Any] = {"__name__": "exported"}
     exec(compile(pytorch_source(description, 1, 10, 8), "exported.py", "exec"), module)
     module["Network"]().load_state_dict(weights)
+
+
+def test_child_that_is_stopped_early_is_measured_by_its_epochs_with_its_parameters_and_weights(tmp_path: Path) -> None:
+    def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:
+        if epoch.epoch == 2:
+            raise StoppedEarly
+
+    task = ImageClassification(**SMALL)
+    measurement = ImageClassificationTask(task).train(child_run(task, artifacts_dir=tmp_path, weights=Weights.ALL), report)
+    whole = trained(task)
+    assert measurement.value == whole.epochs[1].value
+    assert [epoch.epoch for epoch in measurement.epochs] == [1, 2]
+    assert measurement.parameters == whole.parameters
+    assert measurement.weights_uri is not None

@@ -22,6 +22,7 @@ from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.recurrent_cell import Operation, RecurrentCell
 from nasfleet_testing.cells import FIGURE_5
 from nasfleet_testing.specs import smallest_spec
+from nasfleet_trainer.course import StoppedEarly
 from nasfleet_trainer.failures import CannotBuildError, NotFiniteError
 from nasfleet_trainer.language_size import LanguageModelSize
 from nasfleet_trainer.language_training import LanguageTraining, descend, learning_rate
@@ -123,6 +124,20 @@ def test_weights_are_kept_with_all_that_it_takes_to_measure_them_again(data: Pat
     tokens = np.array([facts["vocabulary"].index(word) for word in [*words, "<eos>"]])
     again = LanguageTraining(network, recipe=task, seed=0, training=tokens, validation=tokens)
     assert math.exp(again._evaluate()) == pytest.approx(facts["value"], rel=1e-5)
+
+
+def test_a_child_that_is_stopped_early_is_measured_by_its_epochs_and_its_weights_are_kept(data: Path, tmp_path: Path) -> None:
+    def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:
+        if epoch.epoch == 2:
+            raise StoppedEarly
+
+    task = LanguageModeling(**SMALL)
+    run = child_run(task, data, artifacts_dir=tmp_path / "artifacts", weights=Weights.ALL)
+    stopped, whole = LanguageModelingTask(task).train(run, report), trained(data)
+    assert [epoch.value for epoch in stopped.epochs] == [epoch.value for epoch in whole.epochs[:2]]
+    assert stopped.value == whole.epochs[1].value
+    assert stopped.parameters == whole.parameters
+    assert stopped.weights_uri is not None
 
 
 def test_a_child_whose_loss_is_no_number_has_failed_by_itself(data: Path) -> None:

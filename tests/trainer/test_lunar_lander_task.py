@@ -17,6 +17,7 @@ from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.assignment import Assignment
 from nasfleet.spaces.mlp import Mlp, MlpLayer
 from nasfleet_testing.specs import smallest_spec
+from nasfleet_trainer.course import StoppedEarly
 from nasfleet_trainer.deep_q.landing import Training, evaluate, evaluation_seeds
 from nasfleet_trainer.failures import CannotBuildError, TrainerUnableError
 from nasfleet_trainer.inheritance import bequeath, inherit, layers_folder
@@ -60,6 +61,19 @@ def test_the_measurement_says_what_the_agent_is_and_what_it_cost() -> None:
     assert sum(examples or 0 for _, examples in reported) == (measurement.steps // 4 - 1) * 8
     assert measurement.seconds >= sum(epoch.seconds for epoch in measurement.epochs)
     assert torch.get_num_threads() == threads
+
+
+def test_an_agent_whose_training_is_stopped_early_is_measured_as_it_is(tmp_path: Path) -> None:
+    def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:
+        if epoch.epoch == 2:
+            raise StoppedEarly
+
+    task = LunarLander(**TINY)
+    stopped = LunarLanderTask(task).train(child_run(task, artifacts_dir=tmp_path), report)
+    shorter = trained(episodes=4)
+    assert [epoch.value for epoch in stopped.epochs] == [epoch.value for epoch in shorter.epochs]
+    assert (stopped.value, stopped.steps) == (shorter.value, shorter.steps)
+    assert stopped.weights_uri is not None
 
 
 def test_an_agent_follows_from_its_seed() -> None:

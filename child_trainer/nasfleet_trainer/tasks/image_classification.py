@@ -16,6 +16,7 @@ from nasfleet.spaces.mlp import Mlp
 from nasfleet_trainer import accounting
 from nasfleet_trainer.augmentation import Augmentation
 from nasfleet_trainer.compute import Compute, choose_compute
+from nasfleet_trainer.course import StoppedEarly
 from nasfleet_trainer.datasets.labelled_images import LabelledImages
 from nasfleet_trainer.datasets.reading import read_split
 from nasfleet_trainer.failures import CannotBuildError
@@ -81,8 +82,11 @@ class ImageClassificationTask:
         )
         epochs = []
         for epoch in training.epochs(prepared.train, prepared.validation):
-            report(epoch, examples=len(prepared.train))
             epochs.append(epoch)
+            try:
+                report(epoch, examples=len(prepared.train))
+            except StoppedEarly:  # caught, so that the measurement has its parameters and the weights are kept
+                break
         return tuple(epochs)
 
 

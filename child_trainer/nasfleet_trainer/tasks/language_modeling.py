@@ -16,6 +16,7 @@ from nasfleet.names import TrialName
 from nasfleet.reward import reward_of
 from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet_trainer.compute import choose_compute
+from nasfleet_trainer.course import StoppedEarly
 from nasfleet_trainer.datasets.text import Text
 from nasfleet_trainer.datasets.text_reading import read_text
 from nasfleet_trainer.failures import CannotBuildError
@@ -74,8 +75,11 @@ class LanguageModelingTask:
         )
         epochs = []
         for epoch in training.epochs():
-            report(epoch, examples=training.tokens_per_epoch)
             epochs.append(epoch)
+            try:
+                report(epoch, examples=training.tokens_per_epoch)
+            except StoppedEarly:  # caught, so that the measurement has its parameters and the weights are kept
+                break
         return tuple(epochs)
 
     def _keeping_weights(self, run: ChildRun, child: Child, measurement: Measurement, text: Text) -> Measurement:

@@ -1,8 +1,9 @@
 """The task `lunarLander`: a child is a Q-network that learns to land, and is measured on landscapes that it never saw."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count, islice
 from statistics import fmean
 
 import torch
@@ -10,7 +11,8 @@ import torch
 from nasfleet.catalogue.lunar_lander import LunarLander
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.mlp import Mlp
-from nasfleet_trainer.deep_q.landing import ACTIONS, OBSERVATIONS, Episode, Training, evaluate, evaluation_seeds
+from nasfleet_trainer.course import StoppedEarly
+from nasfleet_trainer.deep_q.landing import ACTIONS, OBSERVATIONS, Training, evaluate, evaluation_seeds
 from nasfleet_trainer.failures import CannotBuildError
 from nasfleet_trainer.inheritance import bequeath, inherit, layers_folder
 from nasfleet_trainer.keeping import Keeping
@@ -60,22 +62,22 @@ class LunarLanderTask:
 
     def _epochs(self, training: Training, report: Report) -> Iterator[EpochMeasurement]:
         """Train, and yield and report the mean score of each block of episodes."""
-        block: list[Episode] = []
-        number, started = 1, time.perf_counter()
-        for episode in training.episodes():
-            block.append(episode)
-            if len(block) == self._section.report_episodes:
-                yield self._tell(number, block, time.perf_counter() - started, report)
-                block, number, started = [], number + 1, time.perf_counter()
-        if block:
-            yield self._tell(number, block, time.perf_counter() - started, report)
-
-    def _tell(self, number: int, block: Sequence[Episode], seconds: float, report: Report) -> EpochMeasurement:
-        updates = sum(episode.updates for episode in block)
-        loss = sum(episode.loss for episode in block) / updates if updates else None
-        epoch = EpochMeasurement(number, fmean(episode.score for episode in block), seconds, loss)
-        report(epoch, examples=updates * self._section.batch_size)
-        return epoch
+        episodes = training.episodes()
+        started = time.perf_counter()
+        for number in count(1):
+            block = list(islice(episodes, self._section.report_episodes))
+            if not block:
+                return
+            updates = sum(episode.updates for episode in block)
+            loss = sum(episode.loss for episode in block) / updates if updates else None
+            now = time.perf_counter()
+            epoch = EpochMeasurement(number, fmean(episode.score for episode in block), now - started, loss)
+            started = now
+            yield epoch
+            try:
+                report(epoch, examples=updates * self._section.batch_size)
+            except StoppedEarly:  # caught, so that the agent is measured as it is and its weights are kept
+                return
 
 
 def build(description: Mlp, seed: int) -> MlpNetwork:

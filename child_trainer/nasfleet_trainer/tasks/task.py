@@ -18,7 +18,12 @@ class Report(Protocol):
     """Takes the epochs of a child as they end."""
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
-        """Report an epoch, at once; `examples` is how many it trained on, for the metric examples per second."""
+        """Report an epoch, at once; `examples` is how many it trained on, for the metric examples per second.
+
+        Raises:
+            StoppedEarly: of `nasfleet_trainer.course`, if the search ends this training with this epoch. A task may let it
+                pass: what it has reported is then its measurement.
+        """
         ...
 
 

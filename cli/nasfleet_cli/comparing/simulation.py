@@ -18,7 +18,7 @@ from nasfleet.names import SearchName, TrialName
 from nasfleet.spaces.building import build_space
 from nasfleet_cli.comparing.runs import SettledTrial
 from nasfleet_controller.assignments import child_seed
-from nasfleet_controller.records import Record, SearchState, TrialSettled
+from nasfleet_controller.records import Record, SearchState, TrialReused, TrialSettled
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot
 from nasfleet_controller.thinking import Mind, new_search
@@ -30,8 +30,12 @@ _NAME = SearchName("default", "simulated")
 
 
 def can_simulate(spec: SearchSpec) -> bool:
-    """Return whether its trials are looked up or computed from a formula."""
-    return isinstance(spec.task, Tabular | Synthetic)
+    """Return whether its trials are looked up or computed from a formula, and nothing but they decides what is proposed.
+
+    Children that are stopped early need trainers that report while others train, and an earlier search needs the controller
+    that has it: such searches are run through the fleet.
+    """
+    return isinstance(spec.task, Tabular | Synthetic) and spec.early_stopping is None and spec.warm_start is None
 
 
 def simulate(spec: SearchSpec, data_dir: Path | None) -> tuple[SettledTrial, ...]:
@@ -74,7 +78,7 @@ class _Simulation:
             if (group := search.begin_learning()) is not None:
                 self._note(search.learn(group, mind.learn(group), self.now))
             elif (wanted := search.begin_batch()) is not None:
-                draw = mind.draw(wanted)
+                draw = mind.draw(wanted, search.hashes)
                 self.hashes |= {proposal.number: proposal.canonical_hash for proposal in draw.proposals}
                 self._note(search.propose(wanted, draw.policy_version, draw.layers, draw.proposals, self.now))
             else:
@@ -99,7 +103,7 @@ class _Simulation:
 
     def _note(self, records: Iterable[Record]) -> None:
         for record in records:
-            if isinstance(record, TrialSettled):
+            if isinstance(record, TrialSettled | TrialReused):
                 architecture = self.hashes[record.number]
                 self.settled.append(SettledTrial(architecture, record.reward, self.now, self.trainer_seconds))
 

@@ -119,6 +119,9 @@ def trial_to_proto(trial: StoredTrial) -> Trial:
         create_time=_timestamp(trial.proposed_at),
         start_time=_timestamp(trial.started_at),
         end_time=_timestamp(trial.ended_at),
+        duplicate=trial.duplicate,
+        reused_from=trial.reused_from,
+        stopped_early=trial.stopped_early,
     )
 
 

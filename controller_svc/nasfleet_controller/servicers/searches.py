@@ -131,6 +131,9 @@ def search_to_proto(view: SearchView) -> search_pb2.Search:
         running_seconds=view.running_seconds,
         trials_per_second=view.trials_per_second,
     )
+    if view.warmed is not None:
+        message.warm_start.search_uid = view.warmed.source_uid
+        message.warm_start.trials.extend(prior.number for prior in view.warmed.priors)
     message.create_time.FromNanoseconds(int(view.created_at * 1e9))
     if view.state.ended:
         message.end_time.FromNanoseconds(int(view.moved_at * 1e9))

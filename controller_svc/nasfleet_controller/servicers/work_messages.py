@@ -118,6 +118,7 @@ def orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
         wanted_back_fences=orders.wanted_back,
         lowerings=[_lowering(lowering) for lowering in orders.lowerings],
         drain=orders.drain,
+        ended_early_fences=orders.ended_early,
     )
 
 

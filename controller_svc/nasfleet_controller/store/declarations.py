@@ -5,7 +5,8 @@ from typing import assert_never
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from nasfleet.codec import spec_to_proto
-from nasfleet_controller.records import SearchChanged, SearchCreated, SearchDeleted, SearchMoved
+from nasfleet_controller.records import SearchChanged, SearchCreated, SearchDeleted, SearchMoved, SearchWarmed
+from nasfleet_controller.store.priors import write_priors
 from nasfleet_controller.store.schema import attempts, high_marks, searches
 
 FENCE = "fence"
@@ -13,12 +14,17 @@ SEARCH_ID = "search_id"
 _COLUMNS = {FENCE: attempts.c.fence, SEARCH_ID: searches.c.search_id}
 
 
-def write_declaration(connection: Connection, record: SearchCreated | SearchChanged | SearchMoved | SearchDeleted) -> None:
-    """Write one change of a search's own row."""
+Declaration = SearchCreated | SearchWarmed | SearchChanged | SearchMoved | SearchDeleted
+
+
+def write_declaration(connection: Connection, record: Declaration) -> None:
+    """Write one change of a search's own row, or what it begins with."""
     this = searches.c.search_id == record.search_id
     match record:
         case SearchCreated():
             connection.execute(insert(searches).values(_created(record)))
+        case SearchWarmed():
+            write_priors(connection, record)
         case SearchChanged():
             connection.execute(update(searches).where(this).values(spec=_bytes(record)))
         case SearchMoved():

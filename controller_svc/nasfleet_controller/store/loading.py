@@ -2,22 +2,25 @@
 
 import json
 from collections import Counter, defaultdict
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from nasfleet.catalogue import Reinforce
+from nasfleet.catalogue import Duplicates, Reinforce, SearchSpec
 from nasfleet.catalogue.convergence import MOST_UPDATES
 from nasfleet.codec import spec_from_proto
 from nasfleet.measurement import FailureClass, FailureKind
 from nasfleet.names import SearchName
 from nasfleet.v1.catalogue_pb2 import SearchSpec as SearchSpecMessage
+from nasfleet_controller.early_stopping import TrialCurve, teaches
 from nasfleet_controller.records import SearchState, TrialState
 from nasfleet_controller.reward_average import moved
-from nasfleet_controller.snapshots import HeldLease, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
+from nasfleet_controller.snapshots import HeldLease, KnownReward, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
 from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
 from nasfleet_controller.store.pools import load_pools
-from nasfleet_controller.store.schema import attempts, policy_updates, searches, trials
+from nasfleet_controller.store.priors import load_priors
+from nasfleet_controller.store.schema import attempts, epochs, policy_updates, searches, trials
 from nasfleet_controller.strategies.strategy import Credit, Update
 from nasfleet_controller.strategies.suiting import reach
 
@@ -58,10 +61,13 @@ def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
         average_reward=_average(connection, row.search_id),
         hashes=frozenset(connection.scalars(select(trials.c.canonical_hash).where(trials.c.search_id == row.search_id))),
         open_trials=_open_trials(connection, row.search_id),
-        unlearned=_unlearned(connection, row.search_id) if isinstance(spec.strategy, Reinforce) else (),
+        unlearned=_unlearned(connection, row.search_id, spec) if isinstance(spec.strategy, Reinforce) else (),
         update=_last_update(connection, row.search_id),
-        credits=_credits(connection, row.search_id, reach(spec)),
+        credits=_credits(connection, row.search_id, spec),
         mean_rewards=_mean_rewards(connection, row.search_id),
+        warmed=None if spec.warm_start is None else load_priors(connection, row.search_id),
+        curves=() if spec.early_stopping is None else _curves(connection, row.search_id),
+        known=_known(connection, row.search_id) if spec.duplicates is Duplicates.REUSE else {},
     )
 
 
@@ -120,6 +126,7 @@ def _open_trial(row: Row[Any], failures: Counter[FailureClass]) -> OpenTrial:
         model_failures=failures[FailureClass.MODEL],
         timeouts=failures[FailureClass.TIMEOUT],
         lease=HeldLease(row.fence, row.trainer, row.instance_id) if leased else None,
+        canonical_hash=row.canonical_hash,
     )
 
 
@@ -136,7 +143,7 @@ def _failures(connection: Connection, search_id: int) -> dict[int, Counter[Failu
     return failures
 
 
-def _unlearned(connection: Connection, search_id: int) -> tuple[SettledTrial, ...]:
+def _unlearned(connection: Connection, search_id: int, spec: SearchSpec) -> tuple[SettledTrial, ...]:
     of_search = (trials.c.search_id == search_id, trials.c.settle_order.is_not(None), trials.c.learned.is_(False))
     return tuple(
         SettledTrial(
@@ -145,21 +152,49 @@ def _unlearned(connection: Connection, search_id: int) -> tuple[SettledTrial, ..
             policy_version=row.policy_version,
             layers=row.layers,
             tokens=tuple(json.loads(row.tokens)),
-            reward=row.reward,
+            reward=row.reward if teaches(spec, stopped_early=row.stopped_early) else None,
             settle_order=row.settle_order,
         )
         for row in connection.execute(select(trials).where(*of_search).order_by(trials.c.settle_order))
     )
 
 
-def _credits(connection: Connection, search_id: int, most: int | None) -> tuple[Credit, ...]:
-    if most == 0:
+def _credits(connection: Connection, search_id: int, spec: SearchSpec) -> tuple[Credit, ...]:
+    """Return the last trials that a strategy without a policy goes by, as far as it looks back."""
+    if (most := reach(spec)) == 0:
         return ()
     rewarded = (trials.c.search_id == search_id, trials.c.settle_order.is_not(None), trials.c.reward.is_not(None))
-    newest_first = select(trials).where(*rewarded).order_by(trials.c.settle_order.desc()).limit(most)
+    taught = () if teaches(spec, stopped_early=True) else (trials.c.stopped_early.is_(False),)
+    newest_first = select(trials).where(*rewarded, *taught).order_by(trials.c.settle_order.desc()).limit(most)
     return tuple(
         Credit(row.number, tuple(json.loads(row.tokens)), row.layers, row.reward, row.policy_version)
         for row in reversed(connection.execute(newest_first).all())
+    )
+
+
+def _known(connection: Connection, search_id: int) -> dict[str, KnownReward]:
+    """Return for each network what the first of its trials to have a reward came to."""
+    rewarded = (trials.c.search_id == search_id, trials.c.reward.is_not(None), trials.c.reused_from.is_(None))
+    query = select(trials.c.canonical_hash, trials.c.number, trials.c.state, trials.c.reward, trials.c.stopped_early)
+    known: dict[str, KnownReward] = {}
+    for canonical_hash, number, state, reward, stopped in connection.execute(
+        query.where(*rewarded).order_by(trials.c.settle_order)
+    ):
+        known.setdefault(canonical_hash, KnownReward(number, TrialState(state), reward, stopped))
+    return known
+
+
+def _curves(connection: Connection, search_id: int) -> tuple[TrialCurve, ...]:
+    """Return the epochs of the last attempt at each trial that has any."""
+    query = (
+        select(trials.c.number, trials.c.state, epochs.c.epoch, epochs.c.value)
+        .join(epochs, epochs.c.fence == trials.c.fence)
+        .where(trials.c.search_id == search_id)
+        .order_by(trials.c.number, epochs.c.epoch)
+    )
+    return tuple(
+        TrialCurve(number, tuple((row.epoch, row.value) for row in rows), state == TrialState.SUCCEEDED.value)
+        for (number, state), rows in groupby(connection.execute(query), key=lambda row: (row.number, row.state))
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables: a row per search, trial, attempt, epoch, policy update and pool. Times are Unix seconds.
+"""The tables: a row per search, prior, trial, attempt, epoch, policy update and pool. Times are Unix seconds.
 
 What lists and filters read of a trial stands in its own row, so that a page of trials is one query.
 """
@@ -21,7 +21,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "v0003"
+HEAD = "v0004"
 """The schema version that this program reads and writes: the last one of `migrations/versions`."""
 
 # INTEGER makes a SQLite key the row's own number; elsewhere it has 32 bits, too few for fences.
@@ -83,8 +83,23 @@ trials = Table(
     Column("failure_kind", Integer),
     Column("failure_message", Text),
     Column("failure_traceback", Text),
+    Column("duplicate", Boolean, nullable=False, server_default=false()),
+    Column("reused_from", BigInteger),  # number of the trial whose reward it has
+    Column("stopped_early", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("search_id", "settle_order"),
     Index(None, "search_id", "reward"),
+)
+
+priors = Table(
+    "priors",
+    metadata,
+    Column("search_id", _Number, ForeignKey("searches.search_id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("source_uid", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("tokens", Text, nullable=False),  # a JSON array
+    Column("layers", Integer),
+    Column("reward", Double, nullable=False),
 )
 
 attempts = Table(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from nasfleet.names import SearchName
 from nasfleet_controller.records import Record
 from nasfleet_controller.snapshots import Snapshot
 from nasfleet_controller.store.declarations import FENCE, keep_mark
@@ -11,6 +12,7 @@ from nasfleet_controller.store.engines import reading_engine, translated, writin
 from nasfleet_controller.store.loading import load
 from nasfleet_controller.store.migrating import migrate
 from nasfleet_controller.store.results import Results
+from nasfleet_controller.store.trials import StoredTrial
 from nasfleet_controller.store.writing import write
 
 
@@ -62,6 +64,10 @@ class Store:
         """
         with translated(self._writer), self._writer.begin() as connection:
             keep_mark(connection, FENCE)
+
+    def best(self, name: SearchName, count: int) -> tuple[StoredTrial, ...]:
+        """Return the best measured trials of a search, as `Results.best` does."""
+        return self.results.best(name, count)
 
     def load(self) -> Snapshot:
         """Return the state that all records so far led to.

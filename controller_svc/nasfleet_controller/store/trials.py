@@ -32,6 +32,9 @@ class StoredTrial:
     proposed_at: float
     started_at: float | None
     ended_at: float | None
+    duplicate: bool
+    reused_from: int | None
+    stopped_early: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,12 @@ def _state(text: str) -> int:
         raise ValueError(f"one of {', '.join(TrialState.__members__)}") from None
 
 
+def _truth(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text == "true"
+
+
 TRIAL_FIELDS = {
     "number": Field(trials.c.number, number),
     "state": Field(trials.c.state, _state, ordered=False),
@@ -77,6 +86,9 @@ TRIAL_FIELDS = {
     "attempt_count": Field(trials.c.attempt_count, number),
     "layers": Field(trials.c.layers, number),
     "canonical_hash": Field(trials.c.canonical_hash, str, ordered=False),
+    "duplicate": Field(trials.c.duplicate, _truth, ordered=False),
+    "reused_from": Field(trials.c.reused_from, number),
+    "stopped_early": Field(trials.c.stopped_early, _truth, ordered=False),
 }
 
 
@@ -98,6 +110,9 @@ def stored_trial(search: SearchName, row: Row[Any]) -> StoredTrial:
         proposed_at=row.proposed_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        duplicate=row.duplicate,
+        reused_from=row.reused_from,
+        stopped_early=row.stopped_early,
     )
 
 
@@ -124,6 +139,7 @@ def _measurement(row: Row[Any]) -> Measurement | None:
         weights_uri=row.weights_uri,
         seed_values=tuple(json.loads(row.seed_values or "[]")),
         steps=row.steps,
+        stopped_early=row.stopped_early,
     )
 
 

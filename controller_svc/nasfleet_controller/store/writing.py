@@ -23,7 +23,9 @@ from nasfleet_controller.records import (
     SearchCreated,
     SearchDeleted,
     SearchMoved,
+    SearchWarmed,
     TrialRequeued,
+    TrialReused,
     TrialSettled,
     TrialState,
 )
@@ -82,7 +84,7 @@ class _Group:
 
     def add(self, record: Record) -> None:
         match record:
-            case SearchCreated() | SearchChanged() | SearchMoved() | SearchDeleted():
+            case SearchCreated() | SearchWarmed() | SearchChanged() | SearchMoved() | SearchDeleted():
                 self.flush()
                 write_declaration(self._connection, record)
             case BatchProposed():
@@ -91,7 +93,7 @@ class _Group:
                 self._add_attempt(record)
             case EpochsMeasured():
                 self._epochs += _epochs(record.fence, record.epochs)
-            case TrialRequeued() | TrialSettled():
+            case TrialRequeued() | TrialSettled() | TrialReused():
                 self._add_trial(record)
             case BatchLearned():
                 for number in record.numbers:
@@ -136,15 +138,17 @@ class _Group:
             case LateOutcome():
                 self._late.append({"of_fence": record.fence, "late_outcome_id": record.outcome_id})
 
-    def _add_trial(self, record: TrialRequeued | TrialSettled) -> None:
+    def _add_trial(self, record: TrialRequeued | TrialSettled | TrialReused) -> None:
         change = self._changes[record.search_id, record.number]
-        if record.failure is not None:
-            change.update(_failure(record.failure))
         match record:
             case TrialRequeued():
-                change["state"] = TrialState.QUEUED.value
+                change.update(_failure(record.failure), state=TrialState.QUEUED.value)
+            case TrialReused():
+                change.update(_done(record), reused_from=record.source, stopped_early=record.stopped_early)
             case TrialSettled():
-                change.update(_settled(record))
+                change.update(_done(record), fence=record.fence)
+                if record.failure is not None:
+                    change.update(_failure(record.failure))
                 if record.measurement is not None:
                     change.update(_measured(record.measurement))
                     self._epochs += _epochs(record.fence, record.measurement.epochs)
@@ -172,6 +176,7 @@ def _proposed(record: BatchProposed) -> list[_Row]:
             "canonical_hash": proposal.canonical_hash,
             "state": TrialState.QUEUED.value,
             "proposed_at": record.at,
+            "duplicate": proposal.duplicate,
         }
         for proposal in record.proposals
     ]
@@ -198,9 +203,8 @@ def _ended(record: AttemptEnded) -> _Row:
     }
 
 
-def _settled(record: TrialSettled) -> _Row:
+def _done(record: TrialSettled | TrialReused) -> _Row:
     return {
-        "fence": record.fence,
         "settle_order": record.settle_order,
         "state": record.state.value,
         "reward": record.reward,
@@ -218,6 +222,7 @@ def _measured(measurement: Measurement) -> _Row:
         "weights_uri": measurement.weights_uri,
         "steps": measurement.steps,
         "seed_values": json.dumps(measurement.seed_values) if measurement.seed_values else None,
+        "stopped_early": measurement.stopped_early,
     }
 
 

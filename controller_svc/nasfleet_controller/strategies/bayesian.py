@@ -34,9 +34,7 @@ class BayesianStrategy:
         }
         self._section = section
         self._seed = seed
-        self._study = optuna.create_study(direction="maximize", sampler=self._sampler(0))
-        self._places: dict[int, int] = {}  # of a trial of ours in the study
-        self._open: set[int] = set()
+        self._begin()
         self.batch_size = section.batch_size
         self.version = 0
 
@@ -48,8 +46,28 @@ class BayesianStrategy:
         history: History = NO_HISTORY,
     ) -> list[tuple[int, ...]]:
         """Return what the sampler chooses one after another, those before it counted as in training."""
+        if self._redrawn:  # the history knows what was proposed in the end
+            self._begin()
         self._take_in(history)
         return [self._ask(number) for number in range(first_number, first_number + min(count, self.batch_size))]
+
+    def redraw(
+        self,
+        batch: int,  # noqa: ARG002 - likewise
+        first_number: int,
+        count: int,
+        history: History,  # noqa: ARG002 - the study has taken it in
+        attempt: int,
+    ) -> list[tuple[int, ...]]:
+        """Return draws from what TPE takes for good, instead of what was asked for last.
+
+        The best of many candidates, and the maximum of an acquisition, would be the same architecture again.
+        """
+        self._redrawn = True
+        numbers = range(first_number, first_number + count)
+        for number in numbers:
+            self._tell(number, None)
+        return [self._ask(number, attempt) for number in numbers]
 
     def observe(self, credited: Sequence[Credit]) -> None:
         """Learn nothing: the history of the next request says it all."""
@@ -57,21 +75,29 @@ class BayesianStrategy:
     def restore(self, checkpoint: bytes) -> None:
         """Return to the one state that there is."""
 
-    def _sampler(self, number: int) -> BaseSampler:
-        seed, startup = stream_seed(self._seed, "bayesian", number) % _SEEDS, self._section.startup_trials
-        if self._section.sampler is Sampler.GAUSSIAN_PROCESS:
+    def _begin(self) -> None:
+        """Begin with an empty study, which takes in the whole history with the next request."""
+        self._study = optuna.create_study(direction="maximize", sampler=self._sampler(0))
+        self._places: dict[int, int] = {}  # of a trial of ours in the study
+        self._open: set[int] = set()
+        self._redrawn = False
+
+    def _sampler(self, number: int, attempt: int = 0) -> BaseSampler:
+        purpose = f"bayesian again {attempt}" if attempt else "bayesian"
+        seed, startup = stream_seed(self._seed, purpose, number) % _SEEDS, self._section.startup_trials
+        if self._section.sampler is Sampler.GAUSSIAN_PROCESS and not attempt:
             return _OverAll(self._space, GPSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False))
         tpe = TPESampler(
             seed=seed,
             n_startup_trials=startup,
-            n_ei_candidates=self._section.candidates,
+            n_ei_candidates=1 if attempt else self._section.candidates,
             multivariate=self._section.multivariate,
             constant_liar=self._section.constant_liar,
         )
         return _OverAll(self._space, tpe) if self._section.multivariate else tpe
 
-    def _ask(self, number: int) -> tuple[int, ...]:
-        self._study.sampler = self._sampler(number)
+    def _ask(self, number: int, attempt: int = 0) -> tuple[int, ...]:
+        self._study.sampler = self._sampler(number, attempt)
         asked = self._study.ask(self._space)
         self._places[number] = asked.number
         self._open.add(number)

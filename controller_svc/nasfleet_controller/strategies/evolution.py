@@ -38,16 +38,30 @@ class EvolutionStrategy:
         history: History = NO_HISTORY,
     ) -> list[tuple[int, ...]]:
         """Return children of the population, and random architectures as long as it is not full."""
-        decisions = self._depths.decisions(self._depths.layers_at(first_number))
-        population = history.credits[-self._section.population :]
-        numbers = range(first_number, first_number + min(count, self.batch_size))
-        return [self._child(decisions, population, Random(stream_seed(self._seed, "evolution", n))) for n in numbers]
+        return self._draw("evolution", first_number, min(count, self.batch_size), history)
+
+    def redraw(
+        self,
+        batch: int,  # noqa: ARG002 - likewise
+        first_number: int,
+        count: int,
+        history: History,
+        attempt: int,
+    ) -> list[tuple[int, ...]]:
+        """Return other children of the same population."""
+        return self._draw(f"evolution again {attempt}", first_number, count, history)
 
     def observe(self, credited: Sequence[Credit]) -> None:
         """Learn nothing: the history of the next request says it all."""
 
     def restore(self, checkpoint: bytes) -> None:
         """Return to the one state that there is."""
+
+    def _draw(self, purpose: str, first_number: int, count: int, history: History) -> list[tuple[int, ...]]:
+        decisions = self._depths.decisions(self._depths.layers_at(first_number))
+        population = history.credits[-self._section.population :]
+        numbers = range(first_number, first_number + count)
+        return [self._child(decisions, population, Random(stream_seed(self._seed, purpose, number))) for number in numbers]
 
     def _child(self, decisions: Decisions, population: Sequence[Credit], random: Random) -> tuple[int, ...]:
         if len(population) < self._section.population:

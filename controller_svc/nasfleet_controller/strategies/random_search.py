@@ -27,13 +27,27 @@ class RandomStrategy:
         history: History = NO_HISTORY,  # noqa: ARG002 - it never learns
     ) -> list[tuple[int, ...]]:
         """Return architectures, each token uniform within its bound; the depth is that of the batch's first trial."""
-        decisions = self._depths.decisions(self._depths.layers_at(first_number))
-        bounds = [decision.bound for decision in decisions for _ in range(decision.width)]
-        draw = Random(stream_seed(self._seed, "random", batch)).randrange
-        return [settled(decisions, tuple(map(draw, bounds))) for _ in range(min(count, self.batch_size))]
+        return self._draw("random", batch, first_number, min(count, self.batch_size))
+
+    def redraw(
+        self,
+        batch: int,
+        first_number: int,
+        count: int,
+        history: History,  # noqa: ARG002 - likewise
+        attempt: int,
+    ) -> list[tuple[int, ...]]:
+        """Return a batch drawn anew."""
+        return self._draw(f"random again {attempt}", batch, first_number, count)
 
     def observe(self, credited: Sequence[Credit]) -> None:
         """Learn nothing."""
 
     def restore(self, checkpoint: bytes) -> None:
         """Return to the one state that there is."""
+
+    def _draw(self, purpose: str, batch: int, first_number: int, count: int) -> list[tuple[int, ...]]:
+        decisions = self._depths.decisions(self._depths.layers_at(first_number))
+        bounds = [decision.bound for decision in decisions for _ in range(decision.width)]
+        draw = Random(stream_seed(self._seed, purpose, batch)).randrange
+        return [settled(decisions, tuple(map(draw, bounds))) for _ in range(count)]

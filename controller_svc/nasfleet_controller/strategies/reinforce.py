@@ -1,6 +1,7 @@
 """The paper's strategy: a recurrent policy proposes, and the rewards of what it proposed improve it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -38,18 +39,38 @@ class ReinforceStrategy:
 
         The whole batch is drawn however many are wanted: a row of a matrix product is not bit-equal to a product by itself.
         """
-        decisions = self._depths.decisions(self._depths.layers_at(first_number))
-        generator = torch.Generator().manual_seed(stream_seed(self._seed, "proposals", batch))
-        drawn = self._policy.sample(decisions, self.batch_size, generator)
-        return [tuple(tokens) for tokens in drawn[:count].tolist()]
+        return self._draw("proposals", batch, first_number)[:count]
+
+    def redraw(
+        self,
+        batch: int,
+        first_number: int,
+        count: int,
+        history: History,  # noqa: ARG002 - likewise
+        attempt: int,
+    ) -> list[tuple[int, ...]]:
+        """Return a batch drawn anew, from the policy as it is."""
+        return self._draw(f"proposals again {attempt}", batch, first_number)[:count]
 
     def observe(self, credited: Sequence[Credit]) -> Update | None:
         """Make one update, unless no reward is there or none is recent enough."""
         return self._learner.learn(credited)
 
+    def begin_with(self, earlier: Sequence[Credit]) -> None:
+        """Make one update for each batch of an earlier search's trials; the baseline begins with the first of them."""
+        for first in range(0, len(earlier), self.batch_size):
+            batch = earlier[first : first + self.batch_size]
+            self._learner.learn([replace(credit, policy_version=self.version) for credit in batch])
+
     def restore(self, checkpoint: bytes) -> None:
         """Return to the state that an update left."""
         self._learner.restore(checkpoint)
+
+    def _draw(self, purpose: str, batch: int, first_number: int) -> list[tuple[int, ...]]:
+        decisions = self._depths.decisions(self._depths.layers_at(first_number))
+        generator = torch.Generator().manual_seed(stream_seed(self._seed, purpose, batch))
+        drawn = self._policy.sample(decisions, self.batch_size, generator)
+        return [tuple(tokens) for tokens in drawn.tolist()]
 
 
 def build_reinforce(space: SearchSpaceSection, section: Reinforce, seed: int) -> ReinforceStrategy:

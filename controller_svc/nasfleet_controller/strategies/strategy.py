@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nasfleet.errors import InvalidInputError
 
@@ -111,4 +111,28 @@ class Strategy(Protocol):
 
     def restore(self, checkpoint: bytes) -> None:
         """Return to the state that an update left."""
+        ...
+
+
+@runtime_checkable
+class Redrawing(Protocol):
+    """A strategy that can draw a batch anew; one that repeats nothing by itself need not."""
+
+    def redraw(self, batch: int, first_number: int, count: int, history: History, attempt: int) -> list[tuple[int, ...]]:
+        """Return the first `count` of a batch as `propose` draws them, from a generator of its own for each attempt, from 1.
+
+        What then is proposed may be some of these and some of what was drawn before them; the next history says which.
+        """
+        ...
+
+
+@runtime_checkable
+class Warmed(Protocol):
+    """A strategy with a policy that can be taught trials of an earlier search; others find them in their history."""
+
+    def begin_with(self, earlier: Sequence[Credit]) -> None:
+        """Learn from trials of an earlier search, in the order of their numbers there; called once, before anything else.
+
+        The same trials lead to the same state: after a restart it is called again, and `restore` after it.
+        """
         ...

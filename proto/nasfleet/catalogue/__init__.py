@@ -3,6 +3,7 @@
 from nasfleet.catalogue.cell_tree import CellActivation, CellCombination, CellNode, CellTree, GivenCell
 from nasfleet.catalogue.conv_chain import AnchorOrder, ChildOptimizer, ConvActivation, ConvChain, LayerType, PoolOperation
 from nasfleet.catalogue.convergence import Convergence
+from nasfleet.catalogue.early_stopping import Median, SuccessiveHalving
 from nasfleet.catalogue.language_modeling import Corpus, LanguageModeling, TextUnit
 from nasfleet.catalogue.lunar_lander import EpsilonDecay, LanderScore, LunarLander
 from nasfleet.catalogue.mlp import MlpActivation, MlpChoices
@@ -19,7 +20,16 @@ from nasfleet.catalogue.rewards import (
     InverseSquaredPerplexity,
     NegativeError,
 )
-from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
+from nasfleet.catalogue.search import (
+    Budget,
+    Duplicates,
+    PoolSelector,
+    Retries,
+    SearchDocument,
+    SearchSpec,
+    TrialSettings,
+    Weights,
+)
 from nasfleet.catalogue.spaces import (
     ChoiceDecision,
     Choices,
@@ -40,6 +50,7 @@ from nasfleet.catalogue.strategies import (
 )
 from nasfleet.catalogue.tasks import Dataset, FailureRates, ImageClassification, PluginTask, Precision, Synthetic, Tabular
 from nasfleet.catalogue.toleration import TaintEffect, Toleration, TolerationOperator
+from nasfleet.catalogue.warm_start import WarmStart
 
 __all__ = [
     "Accuracy",
@@ -61,6 +72,7 @@ __all__ = [
     "Convergence",
     "Corpus",
     "Dataset",
+    "Duplicates",
     "EpsilonDecay",
     "Evolution",
     "Exhaustive",
@@ -77,6 +89,7 @@ __all__ = [
     "LanguageModeling",
     "LayerType",
     "LunarLander",
+    "Median",
     "MlpActivation",
     "MlpChoices",
     "NegativeError",
@@ -93,6 +106,7 @@ __all__ = [
     "SearchDocument",
     "SearchSpaceSection",
     "SearchSpec",
+    "SuccessiveHalving",
     "Synthetic",
     "Tabular",
     "TaintEffect",
@@ -102,5 +116,6 @@ __all__ = [
     "TrainerPoolDocument",
     "TrainerPoolSpec",
     "TrialSettings",
+    "WarmStart",
     "Weights",
 ]

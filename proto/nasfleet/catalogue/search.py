@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.convergence import Convergence
+from nasfleet.catalogue.early_stopping import STOPPING_RULES, Median, SuccessiveHalving, stopping_conflicts
+from nasfleet.catalogue.fields import block_name
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN, LABELS_HINT
 from nasfleet.catalogue.language_modeling import LanguageModeling
 from nasfleet.catalogue.lunar_lander import LunarLander
@@ -22,6 +24,7 @@ from nasfleet.catalogue.spaces import SearchSpaceSection
 from nasfleet.catalogue.strategies import Bayesian, Evolution, Exhaustive, Grid, Random, Reinforce
 from nasfleet.catalogue.suiting import SUITING, unsuited
 from nasfleet.catalogue.tasks import ImageClassification, PluginTask, Synthetic, Tabular
+from nasfleet.catalogue.warm_start import WarmStart
 from nasfleet.names import DEFAULT_NAMESPACE
 
 
@@ -31,6 +34,14 @@ class Weights(Named):
     NONE = "None", "None."
     BEST = "Best", "Those of trials that were the best so far."
     ALL = "All", "Those of every trial."
+
+
+class Duplicates(Named):
+    """What becomes of a proposal of a network that was proposed before, in this spelling or another."""
+
+    REEVALUATE = "Reevaluate", "It is trained like any other, with a seed of its own."
+    REUSE = "Reuse", "It gets the reward that is known at once, or waits for the one in training; the strategy learns from it."
+    RESAMPLE = "Resample", "It is drawn anew, 16 times at most; what is known then still is trained."
 
 
 @block
@@ -160,6 +171,17 @@ class SearchSpec(Block):
         maximum=1000,
         unit="seeds",
     )
+    duplicates: Duplicates = parameter(
+        "What becomes of networks that were proposed before.",
+        default=Duplicates.REEVALUATE,
+        source="Zoph & Le 2016 train every proposal",
+    )
+    early_stopping: Median | SuccessiveHalving | None = parameter(
+        "When children are stopped before their last epoch; without it never.", default=None
+    )
+    warm_start: WarmStart | None = parameter(
+        "What the strategy is taught before it proposes anything; without it nothing.", default=None
+    )
 
     RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
@@ -188,7 +210,14 @@ class SearchSpec(Block):
             "give inverseSquaredPerplexity, inversePerplexity or negativeError",
             path="reward",
         ),
+        Rule(
+            holds="!has(self.warmStart) || "
+            "has(self.strategy.reinforce) || has(self.strategy.evolution) || has(self.strategy.bayesian)",
+            message="is given with a strategy that is not taught by it: remove it, or use reinforce, evolution or bayesian",
+            path="warmStart",
+        ),
         *SUITING,
+        *STOPPING_RULES,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -219,6 +248,10 @@ class SearchSpec(Block):
         yield from unsuited(
             self.search_space.space, self.strategy, self.task, self.budget.convergence, seeds_per_trial=self.seeds_per_trial
         )
+        yield from stopping_conflicts(self.early_stopping, self.task, seeds_per_trial=self.seeds_per_trial)
+        if self.warm_start is not None and not isinstance(self.strategy, Reinforce | Evolution | Bayesian):
+            fault = f"is given with the strategy {block_name(type(self.strategy))}, which is not taught by it"
+            yield Problem(("warmStart",), fault, "remove it, or use reinforce, evolution or bayesian")
 
 
 class ApiVersion(Named):

@@ -511,6 +511,34 @@ WEIGHTS_ALL: Weights.ValueType  # 3
 """Those of every trial."""
 Global___Weights: _TypeAlias = Weights  # noqa: Y015
 
+class _Duplicates:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DuplicatesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Duplicates.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DUPLICATES_UNSPECIFIED: _Duplicates.ValueType  # 0
+    """Means the default."""
+    DUPLICATES_REEVALUATE: _Duplicates.ValueType  # 1
+    """It is trained like any other, with a seed of its own."""
+    DUPLICATES_REUSE: _Duplicates.ValueType  # 2
+    """It gets the reward that is known at once, or waits for the one in training; the strategy learns from it."""
+    DUPLICATES_RESAMPLE: _Duplicates.ValueType  # 3
+    """It is drawn anew, 16 times at most; what is known then still is trained."""
+
+class Duplicates(_Duplicates, metaclass=_DuplicatesEnumTypeWrapper):
+    """What becomes of a proposal of a network that was proposed before, in this spelling or another."""
+
+DUPLICATES_UNSPECIFIED: Duplicates.ValueType  # 0
+"""Means the default."""
+DUPLICATES_REEVALUATE: Duplicates.ValueType  # 1
+"""It is trained like any other, with a seed of its own."""
+DUPLICATES_REUSE: Duplicates.ValueType  # 2
+"""It gets the reward that is known at once, or waits for the one in training; the strategy learns from it."""
+DUPLICATES_RESAMPLE: Duplicates.ValueType  # 3
+"""It is drawn anew, 16 times at most; what is known then still is trained."""
+Global___Duplicates: _TypeAlias = Duplicates  # noqa: Y015
+
 @_typing.final
 class Growth(_message.Message):
     """Networks grow deeper as the search goes on; recurrent cells get more leaves, which count as layers here."""
@@ -2781,6 +2809,165 @@ class PoolSelector(_message.Message):
 Global___PoolSelector: _TypeAlias = PoolSelector  # noqa: Y015
 
 @_typing.final
+class Median(_message.Message):
+    """Stops a child whose best epoch so far is worse than the median of the running averages of settled trials."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_TRIALS_FIELD_NUMBER: _builtins.int
+    MIN_EPOCHS_FIELD_NUMBER: _builtins.int
+    TEACH_FIELD_NUMBER: _builtins.int
+    min_trials: _builtins.int
+    """Settled trials that reached an epoch before a child is judged by it. Unit: trials. From 1 to 1,000,000. Default 5.
+    Source: Optuna's MedianPruner; Golovin et al. 2017 (Vizier), section 3.2, gives the rule and no number.
+    """
+    min_epochs: _builtins.int
+    """The first epoch that a child is judged by. Unit: epochs. From 1 to 100,000. Default 1. Source: as Optuna's
+    MedianPruner, which begins at once.
+    """
+    teach: _builtins.bool
+    """Whether the strategy learns from the reward that a stopped child has for its epochs so far. Default true."""
+    def __init__(
+        self,
+        *,
+        min_trials: _builtins.int | None = ...,
+        min_epochs: _builtins.int | None = ...,
+        teach: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_epochs", b"_min_epochs", "_min_trials", b"_min_trials", "_teach", b"_teach", "min_epochs", b"min_epochs", "min_trials", b"min_trials", "teach", b"teach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_epochs", b"_min_epochs", "_min_trials", b"_min_trials", "_teach", b"_teach", "min_epochs", b"min_epochs", "min_trials", b"min_trials", "teach", b"teach"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_epochs: _TypeAlias = _typing.Literal["min_epochs"]  # noqa: Y015
+    _WhichOneofArgType__min_epochs: _TypeAlias = _typing.Literal["_min_epochs", b"_min_epochs"]  # noqa: Y015
+    _WhichOneofReturnType__min_trials: _TypeAlias = _typing.Literal["min_trials"]  # noqa: Y015
+    _WhichOneofArgType__min_trials: _TypeAlias = _typing.Literal["_min_trials", b"_min_trials"]  # noqa: Y015
+    _WhichOneofReturnType__teach: _TypeAlias = _typing.Literal["teach"]  # noqa: Y015
+    _WhichOneofArgType__teach: _TypeAlias = _typing.Literal["_teach", b"_teach"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_epochs) -> _WhichOneofReturnType__min_epochs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_trials) -> _WhichOneofReturnType__min_trials | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__teach) -> _WhichOneofReturnType__teach | None: ...
+
+Global___Median: _TypeAlias = Median  # noqa: Y015
+
+@_typing.final
+class SuccessiveHalving(_message.Message):
+    """Stops a child at a rung unless it is among the best of those that have come to it: minEpochs, then each time more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_EPOCHS_FIELD_NUMBER: _builtins.int
+    REDUCTION_FACTOR_FIELD_NUMBER: _builtins.int
+    TEACH_FIELD_NUMBER: _builtins.int
+    min_epochs: _builtins.int
+    """Epochs to the first rung. Unit: epochs. From 1 to 100,000. Default 1. Source: r of Li et al. 2020 (ASHA), a choice of
+    each search.
+    """
+    reduction_factor: _builtins.int
+    """Of the children at a rung one of so many goes on, and the next rung comes after so many times the epochs. Unit:
+    children. From 2 to 1,000. Default 4. Source: eta of Li et al. 2020 (ASHA); 4 in Optuna's SuccessiveHalvingPruner.
+    """
+    teach: _builtins.bool
+    """Whether the strategy learns from the reward that a stopped child has for its epochs so far. Default true."""
+    def __init__(
+        self,
+        *,
+        min_epochs: _builtins.int | None = ...,
+        reduction_factor: _builtins.int | None = ...,
+        teach: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_epochs", b"_min_epochs", "_reduction_factor", b"_reduction_factor", "_teach", b"_teach", "min_epochs", b"min_epochs", "reduction_factor", b"reduction_factor", "teach", b"teach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_epochs", b"_min_epochs", "_reduction_factor", b"_reduction_factor", "_teach", b"_teach", "min_epochs", b"min_epochs", "reduction_factor", b"reduction_factor", "teach", b"teach"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_epochs: _TypeAlias = _typing.Literal["min_epochs"]  # noqa: Y015
+    _WhichOneofArgType__min_epochs: _TypeAlias = _typing.Literal["_min_epochs", b"_min_epochs"]  # noqa: Y015
+    _WhichOneofReturnType__reduction_factor: _TypeAlias = _typing.Literal["reduction_factor"]  # noqa: Y015
+    _WhichOneofArgType__reduction_factor: _TypeAlias = _typing.Literal["_reduction_factor", b"_reduction_factor"]  # noqa: Y015
+    _WhichOneofReturnType__teach: _TypeAlias = _typing.Literal["teach"]  # noqa: Y015
+    _WhichOneofArgType__teach: _TypeAlias = _typing.Literal["_teach", b"_teach"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_epochs) -> _WhichOneofReturnType__min_epochs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reduction_factor) -> _WhichOneofReturnType__reduction_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__teach) -> _WhichOneofReturnType__teach | None: ...
+
+Global___SuccessiveHalving: _TypeAlias = SuccessiveHalving  # noqa: Y015
+
+@_typing.final
+class EarlyStopping(_message.Message):
+    """When children are stopped before their last epoch; without it never. Exactly one of these."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    SUCCESSIVE_HALVING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def median(self) -> Global___Median:
+        """Stops a child whose best epoch so far is worse than the median of the running averages of settled trials."""
+
+    @_builtins.property
+    def successive_halving(self) -> Global___SuccessiveHalving:
+        """Stops a child at a rung unless it is among the best of those that have come to it: minEpochs, then each time more."""
+
+    def __init__(
+        self,
+        *,
+        median: Global___Median | None = ...,
+        successive_halving: Global___SuccessiveHalving | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "median", b"median", "successive_halving", b"successive_halving"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "median", b"median", "successive_halving", b"successive_halving"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["median", "successive_halving"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___EarlyStopping: _TypeAlias = EarlyStopping  # noqa: Y015
+
+@_typing.final
+class WarmStart(_message.Message):
+    """Teaches the strategy the best trials that an earlier search has by now, before it proposes anything."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEARCH_FIELD_NUMBER: _builtins.int
+    TOP_FIELD_NUMBER: _builtins.int
+    search: _builtins.str
+    """Name of the earlier search, in the same namespace and with the same search space and reward; it may still run. 1 to 63
+    characters, lower-case letters, digits and hyphens, with a letter or digit at both ends. Required.
+    """
+    top: _builtins.int
+    """How many of its trials, those with the highest rewards, of different networks; fewer if it has no more. Unit: trials.
+    From 1 to 1,000. Default 64. Source: a choice of ours: eight updates of the default batchSize.
+    """
+    def __init__(
+        self,
+        *,
+        search: _builtins.str | None = ...,
+        top: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_search", b"_search", "_top", b"_top", "search", b"search", "top", b"top"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_search", b"_search", "_top", b"_top", "search", b"search", "top", b"top"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__search: _TypeAlias = _typing.Literal["search"]  # noqa: Y015
+    _WhichOneofArgType__search: _TypeAlias = _typing.Literal["_search", b"_search"]  # noqa: Y015
+    _WhichOneofReturnType__top: _TypeAlias = _typing.Literal["top"]  # noqa: Y015
+    _WhichOneofArgType__top: _TypeAlias = _typing.Literal["_top", b"_top"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__search) -> _WhichOneofReturnType__search | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top) -> _WhichOneofReturnType__top | None: ...
+
+Global___WarmStart: _TypeAlias = WarmStart  # noqa: Y015
+
+@_typing.final
 class SearchSpec(_message.Message):
     """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
 
@@ -2800,6 +2987,9 @@ class SearchSpec(_message.Message):
     WEIGHTS_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     SEEDS_PER_TRIAL_FIELD_NUMBER: _builtins.int
+    DUPLICATES_FIELD_NUMBER: _builtins.int
+    EARLY_STOPPING_FIELD_NUMBER: _builtins.int
+    WARM_START_FIELD_NUMBER: _builtins.int
     parallelism: _builtins.int
     """Trials that are leased at once, at most. Unit: trials. From 1 to 100,000. Default 8. May change while the search runs."""
     weight: _builtins.int
@@ -2818,6 +3008,8 @@ class SearchSpec(_message.Message):
     """Trainings of each child, which differ only by their seed; its measurement is their mean, and has the value of each.
     Unit: seeds. From 1 to 1,000. Default 1.
     """
+    duplicates: Global___Duplicates.ValueType
+    """What becomes of networks that were proposed before. Default Reevaluate. Source: Zoph & Le 2016 train every proposal."""
     @_builtins.property
     def search_space(self) -> Global___SearchSpaceSection:
         """What is searched. Required."""
@@ -2846,6 +3038,14 @@ class SearchSpec(_message.Message):
     def trainer_pool_selector(self) -> Global___PoolSelector:
         """Which trainers it may use; without it all. May change while the search runs."""
 
+    @_builtins.property
+    def early_stopping(self) -> Global___EarlyStopping:
+        """When children are stopped before their last epoch; without it never."""
+
+    @_builtins.property
+    def warm_start(self) -> Global___WarmStart:
+        """What the strategy is taught before it proposes anything; without it nothing."""
+
     def __init__(
         self,
         *,
@@ -2863,13 +3063,18 @@ class SearchSpec(_message.Message):
         weights: Global___Weights.ValueType | None = ...,
         artifacts: _builtins.str | None = ...,
         seeds_per_trial: _builtins.int | None = ...,
+        duplicates: Global___Duplicates.ValueType | None = ...,
+        early_stopping: Global___EarlyStopping | None = ...,
+        warm_start: Global___WarmStart | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_duplicates", b"_duplicates", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "duplicates", b"duplicates", "early_stopping", b"early_stopping", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "warm_start", b"warm_start", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_duplicates", b"_duplicates", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "duplicates", b"duplicates", "early_stopping", b"early_stopping", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "warm_start", b"warm_start", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__artifacts: _TypeAlias = _typing.Literal["artifacts"]  # noqa: Y015
     _WhichOneofArgType__artifacts: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts"]  # noqa: Y015
+    _WhichOneofReturnType__duplicates: _TypeAlias = _typing.Literal["duplicates"]  # noqa: Y015
+    _WhichOneofArgType__duplicates: _TypeAlias = _typing.Literal["_duplicates", b"_duplicates"]  # noqa: Y015
     _WhichOneofReturnType__parallelism: _TypeAlias = _typing.Literal["parallelism"]  # noqa: Y015
     _WhichOneofArgType__parallelism: _TypeAlias = _typing.Literal["_parallelism", b"_parallelism"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
@@ -2884,6 +3089,8 @@ class SearchSpec(_message.Message):
     _WhichOneofArgType__weights: _TypeAlias = _typing.Literal["_weights", b"_weights"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__artifacts) -> _WhichOneofReturnType__artifacts | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duplicates) -> _WhichOneofReturnType__duplicates | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__parallelism) -> _WhichOneofReturnType__parallelism | None: ...
     @_typing.overload

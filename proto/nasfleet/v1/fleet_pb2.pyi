@@ -503,6 +503,7 @@ class WorkResponse(_message.Message):
     SEARCHES_FIELD_NUMBER: _builtins.int
     WANTED_BACK_FENCES_FIELD_NUMBER: _builtins.int
     LOWERINGS_FIELD_NUMBER: _builtins.int
+    ENDED_EARLY_FENCES_FIELD_NUMBER: _builtins.int
     drain: _builtins.bool
     """Finish or hand back what is held, then leave."""
     @_builtins.property
@@ -533,6 +534,12 @@ class WorkResponse(_message.Message):
     def lowerings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lowering]:
         """Search spaces to lower; only for a trainer whose hello says that it lowers spaces."""
 
+    @_builtins.property
+    def ended_early_fences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Fences of children that are not worth their further epochs: end each with the epoch that is under way, and send the
+        measurement of its epochs so far with stopped_early. A trainer that does not know this field trains on.
+        """
+
     def __init__(
         self,
         *,
@@ -544,10 +551,11 @@ class WorkResponse(_message.Message):
         searches: _abc.Iterable[Global___SearchAnnouncement] | None = ...,
         wanted_back_fences: _abc.Iterable[_builtins.int] | None = ...,
         lowerings: _abc.Iterable[Global___Lowering] | None = ...,
+        ended_early_fences: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "lowerings", b"lowerings", "searches", b"searches", "stopped_fences", b"stopped_fences", "wanted_back_fences", b"wanted_back_fences", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements", "assignments", b"assignments", "drain", b"drain", "ended_early_fences", b"ended_early_fences", "lowerings", b"lowerings", "searches", b"searches", "stopped_fences", b"stopped_fences", "wanted_back_fences", b"wanted_back_fences", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

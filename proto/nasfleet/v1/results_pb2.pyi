@@ -65,7 +65,8 @@ class ListTrialsRequest(_message.Message):
     """namespaces/{namespace}/searches/{search}."""
     filter: _builtins.str
     """AIP-160 filter over number, state, reward, value, parameters, multiply_adds, seconds, steps, trainer, batch, policy_version,
-    attempt_count, layers and canonical_hash: `state = SUCCEEDED AND reward > 0.9 AND parameters < 1000000`. Empty matches all.
+    attempt_count, layers, canonical_hash, duplicate, reused_from and stopped_early:
+    `state = SUCCEEDED AND reward > 0.9 AND parameters < 1000000`. Empty matches all.
     """
     order_by: _builtins.str
     """AIP-132 order: comma-separated fields of the filter's list, each with an optional " desc": "reward desc, number".

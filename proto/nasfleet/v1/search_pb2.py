@@ -27,53 +27,55 @@ from nasfleet.v1 import catalogue_pb2 as nasfleet_dot_v1_dot_catalogue__pb2
 from nasfleet.v1 import trial_pb2 as nasfleet_dot_v1_dot_trial__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nasfleet/v1/search.proto\x12\x0bnasfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bnasfleet/v1/catalogue.proto\x1a\x17nasfleet/v1/trial.proto\"q\n\x0bTrialCounts\x12\x0e\n\x06queued\x18\x01 \x01(\x04\x12\x0f\n\x07running\x18\x02 \x01(\x04\x12\x11\n\tsucceeded\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x0c\n\x04lost\x18\x05 \x01(\x04\x12\x10\n\x08\x64istinct\x18\x06 \x01(\x04\"\xeb\x01\n\rLearnerStatus\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x04\x12\x18\n\x0bmean_reward\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08\x62\x61seline\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x65ntropy\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x1a\n\rgradient_norm\x18\x05 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tstaleness\x18\x06 \x01(\x01H\x04\x88\x01\x01\x42\x0e\n\x0c_mean_rewardB\x0b\n\t_baselineB\n\n\x08_entropyB\x10\n\x0e_gradient_normB\x0c\n\n_staleness\"\x99\x04\n\x06Search\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.nasfleet.v1.SearchSpec\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.nasfleet.v1.SearchState\x12\x0f\n\x07message\x18\x05 \x01(\t\x12(\n\x06\x63ounts\x18\x06 \x01(\x0b\x32\x18.nasfleet.v1.TrialCounts\x12+\n\nbest_trial\x18\x07 \x01(\x0b\x32\x12.nasfleet.v1.TrialH\x00\x88\x01\x01\x12\x1b\n\x0e\x61verage_reward\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12+\n\x07learner\x18\t \x01(\x0b\x32\x1a.nasfleet.v1.LearnerStatus\x12\x12\n\nspace_size\x18\n \x01(\t\x12\x17\n\x0ftrainer_seconds\x18\x0b \x01(\x01\x12\x17\n\x0frunning_seconds\x18\x0c \x01(\x01\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08\x65nd_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x12\x19\n\x11trials_per_second\x18\x0f \x01(\x01\x42\r\n\x0b_best_trialB\x11\n\x0f_average_rewardB\x0b\n\t_end_time\"h\n\x13\x45nsureSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.nasfleet.v1.SearchSpec\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"d\n\x14\x45nsureSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\x12\x16\n\x0e\x63hanged_fields\x18\x03 \x03(\t\" \n\x10GetSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x11GetSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"L\n\x13ListSearchesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x14ListSearchesResponse\x12%\n\x08searches\x18\x01 \x03(\x0b\x32\x13.nasfleet.v1.Search\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12WatchSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x13WatchSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"$\n\x14SuspendSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x15SuspendSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"#\n\x13ResumeSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\x14ResumeSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"#\n\x13\x43\x61ncelSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\x14\x43\x61ncelSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"#\n\x13\x44\x65leteSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteSearchResponse*\x99\x01\n\x0bSearchState\x12\x1c\n\x18SEARCH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14SEARCH_STATE_RUNNING\x10\x01\x12\x1a\n\x16SEARCH_STATE_SUSPENDED\x10\x02\x12\x1a\n\x16SEARCH_STATE_COMPLETED\x10\x03\x12\x1a\n\x16SEARCH_STATE_CANCELLED\x10\x04\x32\xb0\x05\n\rSearchService\x12S\n\x0c\x45nsureSearch\x12 .nasfleet.v1.EnsureSearchRequest\x1a!.nasfleet.v1.EnsureSearchResponse\x12J\n\tGetSearch\x12\x1d.nasfleet.v1.GetSearchRequest\x1a\x1e.nasfleet.v1.GetSearchResponse\x12S\n\x0cListSearches\x12 .nasfleet.v1.ListSearchesRequest\x1a!.nasfleet.v1.ListSearchesResponse\x12R\n\x0bWatchSearch\x12\x1f.nasfleet.v1.WatchSearchRequest\x1a .nasfleet.v1.WatchSearchResponse0\x01\x12V\n\rSuspendSearch\x12!.nasfleet.v1.SuspendSearchRequest\x1a\".nasfleet.v1.SuspendSearchResponse\x12S\n\x0cResumeSearch\x12 .nasfleet.v1.ResumeSearchRequest\x1a!.nasfleet.v1.ResumeSearchResponse\x12S\n\x0c\x43\x61ncelSearch\x12 .nasfleet.v1.CancelSearchRequest\x1a!.nasfleet.v1.CancelSearchResponse\x12S\n\x0c\x44\x65leteSearch\x12 .nasfleet.v1.DeleteSearchRequest\x1a!.nasfleet.v1.DeleteSearchResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18nasfleet/v1/search.proto\x12\x0bnasfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bnasfleet/v1/catalogue.proto\x1a\x17nasfleet/v1/trial.proto\"q\n\x0bTrialCounts\x12\x0e\n\x06queued\x18\x01 \x01(\x04\x12\x0f\n\x07running\x18\x02 \x01(\x04\x12\x11\n\tsucceeded\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x0c\n\x04lost\x18\x05 \x01(\x04\x12\x10\n\x08\x64istinct\x18\x06 \x01(\x04\"\xeb\x01\n\rLearnerStatus\x12\x16\n\x0epolicy_version\x18\x01 \x01(\x04\x12\x18\n\x0bmean_reward\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08\x62\x61seline\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x65ntropy\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x1a\n\rgradient_norm\x18\x05 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tstaleness\x18\x06 \x01(\x01H\x04\x88\x01\x01\x42\x0e\n\x0c_mean_rewardB\x0b\n\t_baselineB\n\n\x08_entropyB\x10\n\x0e_gradient_normB\x0c\n\n_staleness\"\xdf\x04\n\x06Search\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.nasfleet.v1.SearchSpec\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.nasfleet.v1.SearchState\x12\x0f\n\x07message\x18\x05 \x01(\t\x12(\n\x06\x63ounts\x18\x06 \x01(\x0b\x32\x18.nasfleet.v1.TrialCounts\x12+\n\nbest_trial\x18\x07 \x01(\x0b\x32\x12.nasfleet.v1.TrialH\x00\x88\x01\x01\x12\x1b\n\x0e\x61verage_reward\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12+\n\x07learner\x18\t \x01(\x0b\x32\x1a.nasfleet.v1.LearnerStatus\x12\x12\n\nspace_size\x18\n \x01(\t\x12\x17\n\x0ftrainer_seconds\x18\x0b \x01(\x01\x12\x17\n\x0frunning_seconds\x18\x0c \x01(\x01\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08\x65nd_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x12\x19\n\x11trials_per_second\x18\x0f \x01(\x01\x12\x35\n\nwarm_start\x18\x10 \x01(\x0b\x32\x1c.nasfleet.v1.WarmStartStatusH\x03\x88\x01\x01\x42\r\n\x0b_best_trialB\x11\n\x0f_average_rewardB\x0b\n\t_end_timeB\r\n\x0b_warm_start\"5\n\x0fWarmStartStatus\x12\x12\n\nsearch_uid\x18\x01 \x01(\t\x12\x0e\n\x06trials\x18\x02 \x03(\x04\"h\n\x13\x45nsureSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.nasfleet.v1.SearchSpec\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"d\n\x14\x45nsureSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\x12\x16\n\x0e\x63hanged_fields\x18\x03 \x03(\t\" \n\x10GetSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x11GetSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"L\n\x13ListSearchesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x14ListSearchesResponse\x12%\n\x08searches\x18\x01 \x03(\x0b\x32\x13.nasfleet.v1.Search\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12WatchSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\":\n\x13WatchSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"$\n\x14SuspendSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x15SuspendSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"#\n\x13ResumeSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\x14ResumeSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"#\n\x13\x43\x61ncelSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\x14\x43\x61ncelSearchResponse\x12#\n\x06search\x18\x01 \x01(\x0b\x32\x13.nasfleet.v1.Search\"#\n\x13\x44\x65leteSearchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteSearchResponse*\x99\x01\n\x0bSearchState\x12\x1c\n\x18SEARCH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14SEARCH_STATE_RUNNING\x10\x01\x12\x1a\n\x16SEARCH_STATE_SUSPENDED\x10\x02\x12\x1a\n\x16SEARCH_STATE_COMPLETED\x10\x03\x12\x1a\n\x16SEARCH_STATE_CANCELLED\x10\x04\x32\xb0\x05\n\rSearchService\x12S\n\x0c\x45nsureSearch\x12 .nasfleet.v1.EnsureSearchRequest\x1a!.nasfleet.v1.EnsureSearchResponse\x12J\n\tGetSearch\x12\x1d.nasfleet.v1.GetSearchRequest\x1a\x1e.nasfleet.v1.GetSearchResponse\x12S\n\x0cListSearches\x12 .nasfleet.v1.ListSearchesRequest\x1a!.nasfleet.v1.ListSearchesResponse\x12R\n\x0bWatchSearch\x12\x1f.nasfleet.v1.WatchSearchRequest\x1a .nasfleet.v1.WatchSearchResponse0\x01\x12V\n\rSuspendSearch\x12!.nasfleet.v1.SuspendSearchRequest\x1a\".nasfleet.v1.SuspendSearchResponse\x12S\n\x0cResumeSearch\x12 .nasfleet.v1.ResumeSearchRequest\x1a!.nasfleet.v1.ResumeSearchResponse\x12S\n\x0c\x43\x61ncelSearch\x12 .nasfleet.v1.CancelSearchRequest\x1a!.nasfleet.v1.CancelSearchResponse\x12S\n\x0c\x44\x65leteSearch\x12 .nasfleet.v1.DeleteSearchRequest\x1a!.nasfleet.v1.DeleteSearchResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nasfleet.v1.search_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEARCHSTATE']._serialized_start=1941
-  _globals['_SEARCHSTATE']._serialized_end=2094
+  _globals['_SEARCHSTATE']._serialized_start=2066
+  _globals['_SEARCHSTATE']._serialized_end=2219
   _globals['_TRIALCOUNTS']._serialized_start=128
   _globals['_TRIALCOUNTS']._serialized_end=241
   _globals['_LEARNERSTATUS']._serialized_start=244
   _globals['_LEARNERSTATUS']._serialized_end=479
   _globals['_SEARCH']._serialized_start=482
-  _globals['_SEARCH']._serialized_end=1019
-  _globals['_ENSURESEARCHREQUEST']._serialized_start=1021
-  _globals['_ENSURESEARCHREQUEST']._serialized_end=1125
-  _globals['_ENSURESEARCHRESPONSE']._serialized_start=1127
-  _globals['_ENSURESEARCHRESPONSE']._serialized_end=1227
-  _globals['_GETSEARCHREQUEST']._serialized_start=1229
-  _globals['_GETSEARCHREQUEST']._serialized_end=1261
-  _globals['_GETSEARCHRESPONSE']._serialized_start=1263
-  _globals['_GETSEARCHRESPONSE']._serialized_end=1319
-  _globals['_LISTSEARCHESREQUEST']._serialized_start=1321
-  _globals['_LISTSEARCHESREQUEST']._serialized_end=1397
-  _globals['_LISTSEARCHESRESPONSE']._serialized_start=1399
-  _globals['_LISTSEARCHESRESPONSE']._serialized_end=1485
-  _globals['_WATCHSEARCHREQUEST']._serialized_start=1487
-  _globals['_WATCHSEARCHREQUEST']._serialized_end=1521
-  _globals['_WATCHSEARCHRESPONSE']._serialized_start=1523
-  _globals['_WATCHSEARCHRESPONSE']._serialized_end=1581
-  _globals['_SUSPENDSEARCHREQUEST']._serialized_start=1583
-  _globals['_SUSPENDSEARCHREQUEST']._serialized_end=1619
-  _globals['_SUSPENDSEARCHRESPONSE']._serialized_start=1621
-  _globals['_SUSPENDSEARCHRESPONSE']._serialized_end=1681
-  _globals['_RESUMESEARCHREQUEST']._serialized_start=1683
-  _globals['_RESUMESEARCHREQUEST']._serialized_end=1718
-  _globals['_RESUMESEARCHRESPONSE']._serialized_start=1720
-  _globals['_RESUMESEARCHRESPONSE']._serialized_end=1779
-  _globals['_CANCELSEARCHREQUEST']._serialized_start=1781
-  _globals['_CANCELSEARCHREQUEST']._serialized_end=1816
-  _globals['_CANCELSEARCHRESPONSE']._serialized_start=1818
-  _globals['_CANCELSEARCHRESPONSE']._serialized_end=1877
-  _globals['_DELETESEARCHREQUEST']._serialized_start=1879
-  _globals['_DELETESEARCHREQUEST']._serialized_end=1914
-  _globals['_DELETESEARCHRESPONSE']._serialized_start=1916
-  _globals['_DELETESEARCHRESPONSE']._serialized_end=1938
-  _globals['_SEARCHSERVICE']._serialized_start=2097
-  _globals['_SEARCHSERVICE']._serialized_end=2785
+  _globals['_SEARCH']._serialized_end=1089
+  _globals['_WARMSTARTSTATUS']._serialized_start=1091
+  _globals['_WARMSTARTSTATUS']._serialized_end=1144
+  _globals['_ENSURESEARCHREQUEST']._serialized_start=1146
+  _globals['_ENSURESEARCHREQUEST']._serialized_end=1250
+  _globals['_ENSURESEARCHRESPONSE']._serialized_start=1252
+  _globals['_ENSURESEARCHRESPONSE']._serialized_end=1352
+  _globals['_GETSEARCHREQUEST']._serialized_start=1354
+  _globals['_GETSEARCHREQUEST']._serialized_end=1386
+  _globals['_GETSEARCHRESPONSE']._serialized_start=1388
+  _globals['_GETSEARCHRESPONSE']._serialized_end=1444
+  _globals['_LISTSEARCHESREQUEST']._serialized_start=1446
+  _globals['_LISTSEARCHESREQUEST']._serialized_end=1522
+  _globals['_LISTSEARCHESRESPONSE']._serialized_start=1524
+  _globals['_LISTSEARCHESRESPONSE']._serialized_end=1610
+  _globals['_WATCHSEARCHREQUEST']._serialized_start=1612
+  _globals['_WATCHSEARCHREQUEST']._serialized_end=1646
+  _globals['_WATCHSEARCHRESPONSE']._serialized_start=1648
+  _globals['_WATCHSEARCHRESPONSE']._serialized_end=1706
+  _globals['_SUSPENDSEARCHREQUEST']._serialized_start=1708
+  _globals['_SUSPENDSEARCHREQUEST']._serialized_end=1744
+  _globals['_SUSPENDSEARCHRESPONSE']._serialized_start=1746
+  _globals['_SUSPENDSEARCHRESPONSE']._serialized_end=1806
+  _globals['_RESUMESEARCHREQUEST']._serialized_start=1808
+  _globals['_RESUMESEARCHREQUEST']._serialized_end=1843
+  _globals['_RESUMESEARCHRESPONSE']._serialized_start=1845
+  _globals['_RESUMESEARCHRESPONSE']._serialized_end=1904
+  _globals['_CANCELSEARCHREQUEST']._serialized_start=1906
+  _globals['_CANCELSEARCHREQUEST']._serialized_end=1941
+  _globals['_CANCELSEARCHRESPONSE']._serialized_start=1943
+  _globals['_CANCELSEARCHRESPONSE']._serialized_end=2002
+  _globals['_DELETESEARCHREQUEST']._serialized_start=2004
+  _globals['_DELETESEARCHREQUEST']._serialized_end=2039
+  _globals['_DELETESEARCHRESPONSE']._serialized_start=2041
+  _globals['_DELETESEARCHRESPONSE']._serialized_end=2063
+  _globals['_SEARCHSERVICE']._serialized_start=2222
+  _globals['_SEARCHSERVICE']._serialized_end=2910
 # @@protoc_insertion_point(module_scope)

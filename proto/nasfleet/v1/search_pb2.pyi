@@ -67,7 +67,7 @@ class TrialCounts(_message.Message):
     LOST_FIELD_NUMBER: _builtins.int
     DISTINCT_FIELD_NUMBER: _builtins.int
     queued: _builtins.int
-    """Waiting for a trainer."""
+    """Waiting for a trainer, or for the reward of the same network in training where the search reuses rewards."""
     running: _builtins.int
     """Leased to a trainer."""
     succeeded: _builtins.int
@@ -178,6 +178,7 @@ class Search(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     TRIALS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    WARM_START_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """namespaces/{namespace}/searches/{search}."""
     uid: _builtins.str
@@ -220,6 +221,10 @@ class Search(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it completed or was cancelled; absent before."""
 
+    @_builtins.property
+    def warm_start(self) -> Global___WarmStartStatus:
+        """What it began with; absent without a warm start."""
+
     def __init__(
         self,
         *,
@@ -238,10 +243,11 @@ class Search(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         trials_per_second: _builtins.float = ...,
+        warm_start: Global___WarmStartStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_reward", b"_average_reward", "_best_trial", b"_best_trial", "_end_time", b"_end_time", "average_reward", b"average_reward", "best_trial", b"best_trial", "counts", b"counts", "create_time", b"create_time", "end_time", b"end_time", "learner", b"learner", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_reward", b"_average_reward", "_best_trial", b"_best_trial", "_end_time", b"_end_time", "_warm_start", b"_warm_start", "average_reward", b"average_reward", "best_trial", b"best_trial", "counts", b"counts", "create_time", b"create_time", "end_time", b"end_time", "learner", b"learner", "spec", b"spec", "warm_start", b"warm_start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_reward", b"_average_reward", "_best_trial", b"_best_trial", "_end_time", b"_end_time", "average_reward", b"average_reward", "best_trial", b"best_trial", "counts", b"counts", "create_time", b"create_time", "end_time", b"end_time", "learner", b"learner", "message", b"message", "name", b"name", "running_seconds", b"running_seconds", "space_size", b"space_size", "spec", b"spec", "state", b"state", "trainer_seconds", b"trainer_seconds", "trials_per_second", b"trials_per_second", "uid", b"uid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_reward", b"_average_reward", "_best_trial", b"_best_trial", "_end_time", b"_end_time", "_warm_start", b"_warm_start", "average_reward", b"average_reward", "best_trial", b"best_trial", "counts", b"counts", "create_time", b"create_time", "end_time", b"end_time", "learner", b"learner", "message", b"message", "name", b"name", "running_seconds", b"running_seconds", "space_size", b"space_size", "spec", b"spec", "state", b"state", "trainer_seconds", b"trainer_seconds", "trials_per_second", b"trials_per_second", "uid", b"uid", "warm_start", b"warm_start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__average_reward: _TypeAlias = _typing.Literal["average_reward"]  # noqa: Y015
     _WhichOneofArgType__average_reward: _TypeAlias = _typing.Literal["_average_reward", b"_average_reward"]  # noqa: Y015
@@ -249,14 +255,46 @@ class Search(_message.Message):
     _WhichOneofArgType__best_trial: _TypeAlias = _typing.Literal["_best_trial", b"_best_trial"]  # noqa: Y015
     _WhichOneofReturnType__end_time: _TypeAlias = _typing.Literal["end_time"]  # noqa: Y015
     _WhichOneofArgType__end_time: _TypeAlias = _typing.Literal["_end_time", b"_end_time"]  # noqa: Y015
+    _WhichOneofReturnType__warm_start: _TypeAlias = _typing.Literal["warm_start"]  # noqa: Y015
+    _WhichOneofArgType__warm_start: _TypeAlias = _typing.Literal["_warm_start", b"_warm_start"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__average_reward) -> _WhichOneofReturnType__average_reward | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__best_trial) -> _WhichOneofReturnType__best_trial | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__end_time) -> _WhichOneofReturnType__end_time | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__warm_start) -> _WhichOneofReturnType__warm_start | None: ...
 
 Global___Search: _TypeAlias = Search  # noqa: Y015
+
+@_typing.final
+class WarmStartStatus(_message.Message):
+    """The trials of an earlier search that a search began with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEARCH_UID_FIELD_NUMBER: _builtins.int
+    TRIALS_FIELD_NUMBER: _builtins.int
+    search_uid: _builtins.str
+    """uid of the earlier search, which may have been deleted since."""
+    @_builtins.property
+    def trials(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Their numbers there, best first."""
+
+    def __init__(
+        self,
+        *,
+        search_uid: _builtins.str = ...,
+        trials: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["search_uid", b"search_uid", "trials", b"trials"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WarmStartStatus: _TypeAlias = WarmStartStatus  # noqa: Y015
 
 @_typing.final
 class EnsureSearchRequest(_message.Message):

@@ -77,11 +77,11 @@ class _TrialStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrialState
     TRIAL_STATE_UNSPECIFIED: _TrialState.ValueType  # 0
     """Never sent."""
     TRIAL_STATE_QUEUED: _TrialState.ValueType  # 1
-    """Proposed, waiting for a trainer."""
+    """Proposed, waiting for a trainer, or for the reward of the same network in training where the search reuses rewards."""
     TRIAL_STATE_RUNNING: _TrialState.ValueType  # 2
     """Leased to a trainer."""
     TRIAL_STATE_SUCCEEDED: _TrialState.ValueType  # 3
-    """Measured; it has a reward."""
+    """Measured, by itself or as the trial of reused_from; it has a reward."""
     TRIAL_STATE_FAILED: _TrialState.ValueType  # 4
     """Given up; a model failure has the search's failure reward, a loss or a timeout has none."""
 
@@ -91,11 +91,11 @@ class TrialState(_TrialState, metaclass=_TrialStateEnumTypeWrapper):
 TRIAL_STATE_UNSPECIFIED: TrialState.ValueType  # 0
 """Never sent."""
 TRIAL_STATE_QUEUED: TrialState.ValueType  # 1
-"""Proposed, waiting for a trainer."""
+"""Proposed, waiting for a trainer, or for the reward of the same network in training where the search reuses rewards."""
 TRIAL_STATE_RUNNING: TrialState.ValueType  # 2
 """Leased to a trainer."""
 TRIAL_STATE_SUCCEEDED: TrialState.ValueType  # 3
-"""Measured; it has a reward."""
+"""Measured, by itself or as the trial of reused_from; it has a reward."""
 TRIAL_STATE_FAILED: TrialState.ValueType  # 4
 """Given up; a model failure has the search's failure reward, a loss or a timeout has none."""
 Global___TrialState: _TypeAlias = TrialState  # noqa: Y015
@@ -290,6 +290,7 @@ class Measurement(_message.Message):
     SEED_VALUES_FIELD_NUMBER: _builtins.int
     SEED_DEVIATION_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    STOPPED_EARLY_FIELD_NUMBER: _builtins.int
     value: _builtins.float
     """The task's figure of merit at the end, on the validation split."""
     parameters: _builtins.int
@@ -306,6 +307,8 @@ class Measurement(_message.Message):
     """Sample standard deviation of these, so that luck can be told from design; absent for fewer than two."""
     steps: _builtins.int
     """Steps of the training, where the task counts them: of an agent those in its environment."""
+    stopped_early: _builtins.bool
+    """True if the search's rule of early stopping ended the training: the measurement is that of the epochs so far."""
     @_builtins.property
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[Global___EpochMeasurement]:
         """The whole curve, so that the measurement explains its reward by itself."""
@@ -329,10 +332,11 @@ class Measurement(_message.Message):
         seed_values: _abc.Iterable[_builtins.float] | None = ...,
         seed_deviation: _builtins.float | None = ...,
         steps: _builtins.int | None = ...,
+        stopped_early: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds", "_parameters", b"_parameters", "_seed_deviation", b"_seed_deviation", "_steps", b"_steps", "_weights_uri", b"_weights_uri", "multiply_adds", b"multiply_adds", "parameters", b"parameters", "seed_deviation", b"seed_deviation", "steps", b"steps", "weights_uri", b"weights_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds", "_parameters", b"_parameters", "_seed_deviation", b"_seed_deviation", "_steps", b"_steps", "_weights_uri", b"_weights_uri", "epochs", b"epochs", "multiply_adds", b"multiply_adds", "parameters", b"parameters", "seconds", b"seconds", "seed_deviation", b"seed_deviation", "seed_values", b"seed_values", "steps", b"steps", "trainer_seconds", b"trainer_seconds", "value", b"value", "weights_uri", b"weights_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds", "_parameters", b"_parameters", "_seed_deviation", b"_seed_deviation", "_steps", b"_steps", "_weights_uri", b"_weights_uri", "epochs", b"epochs", "multiply_adds", b"multiply_adds", "parameters", b"parameters", "seconds", b"seconds", "seed_deviation", b"seed_deviation", "seed_values", b"seed_values", "steps", b"steps", "stopped_early", b"stopped_early", "trainer_seconds", b"trainer_seconds", "value", b"value", "weights_uri", b"weights_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__multiply_adds: _TypeAlias = _typing.Literal["multiply_adds"]  # noqa: Y015
     _WhichOneofArgType__multiply_adds: _TypeAlias = _typing.Literal["_multiply_adds", b"_multiply_adds"]  # noqa: Y015
@@ -466,6 +470,9 @@ class Trial(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     EPOCHS_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    REUSED_FROM_FIELD_NUMBER: _builtins.int
+    STOPPED_EARLY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """namespaces/{namespace}/searches/{search}/trials/{number}."""
     number: _builtins.int
@@ -486,13 +493,21 @@ class Trial(_message.Message):
     """How many leases there were."""
     trainer: _builtins.str
     """The trainer of the last attempt."""
+    duplicate: _builtins.bool
+    """True if the same network, in this spelling or another, had been proposed before in this search."""
+    reused_from: _builtins.int
+    """The trial whose reward and state this one has, by its number, for it is the same network: this one was not trained.
+    Absent for all other trials.
+    """
+    stopped_early: _builtins.bool
+    """True if the training of this trial, or of that of reused_from, was stopped early."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The choices taken, in the order of the space's decisions."""
 
     @_builtins.property
     def measurement(self) -> Global___Measurement:
-        """What came back; absent unless it succeeded. The curve is filled by GetTrial only."""
+        """What came back; absent unless it succeeded by itself, without reused_from. The curve is filled by GetTrial only."""
 
     @_builtins.property
     def failure(self) -> Global___Failure:
@@ -541,10 +556,13 @@ class Trial(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         epochs: _abc.Iterable[Global___EpochMeasurement] | None = ...,
+        duplicate: _builtins.bool = ...,
+        reused_from: _builtins.int | None = ...,
+        stopped_early: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_failure", b"_failure", "_layers", b"_layers", "_measurement", b"_measurement", "_reward", b"_reward", "_start_time", b"_start_time", "create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "layers", b"layers", "measurement", b"measurement", "reward", b"reward", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_failure", b"_failure", "_layers", b"_layers", "_measurement", b"_measurement", "_reused_from", b"_reused_from", "_reward", b"_reward", "_start_time", b"_start_time", "create_time", b"create_time", "end_time", b"end_time", "failure", b"failure", "layers", b"layers", "measurement", b"measurement", "reused_from", b"reused_from", "reward", b"reward", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_failure", b"_failure", "_layers", b"_layers", "_measurement", b"_measurement", "_reward", b"_reward", "_start_time", b"_start_time", "attempt_count", b"attempt_count", "attempts", b"attempts", "batch", b"batch", "canonical_hash", b"canonical_hash", "create_time", b"create_time", "end_time", b"end_time", "epochs", b"epochs", "failure", b"failure", "layers", b"layers", "measurement", b"measurement", "name", b"name", "number", b"number", "policy_version", b"policy_version", "reward", b"reward", "start_time", b"start_time", "state", b"state", "tokens", b"tokens", "trainer", b"trainer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_time", b"_end_time", "_failure", b"_failure", "_layers", b"_layers", "_measurement", b"_measurement", "_reused_from", b"_reused_from", "_reward", b"_reward", "_start_time", b"_start_time", "attempt_count", b"attempt_count", "attempts", b"attempts", "batch", b"batch", "canonical_hash", b"canonical_hash", "create_time", b"create_time", "duplicate", b"duplicate", "end_time", b"end_time", "epochs", b"epochs", "failure", b"failure", "layers", b"layers", "measurement", b"measurement", "name", b"name", "number", b"number", "policy_version", b"policy_version", "reused_from", b"reused_from", "reward", b"reward", "start_time", b"start_time", "state", b"state", "stopped_early", b"stopped_early", "tokens", b"tokens", "trainer", b"trainer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__end_time: _TypeAlias = _typing.Literal["end_time"]  # noqa: Y015
     _WhichOneofArgType__end_time: _TypeAlias = _typing.Literal["_end_time", b"_end_time"]  # noqa: Y015
@@ -554,6 +572,8 @@ class Trial(_message.Message):
     _WhichOneofArgType__layers: _TypeAlias = _typing.Literal["_layers", b"_layers"]  # noqa: Y015
     _WhichOneofReturnType__measurement: _TypeAlias = _typing.Literal["measurement"]  # noqa: Y015
     _WhichOneofArgType__measurement: _TypeAlias = _typing.Literal["_measurement", b"_measurement"]  # noqa: Y015
+    _WhichOneofReturnType__reused_from: _TypeAlias = _typing.Literal["reused_from"]  # noqa: Y015
+    _WhichOneofArgType__reused_from: _TypeAlias = _typing.Literal["_reused_from", b"_reused_from"]  # noqa: Y015
     _WhichOneofReturnType__reward: _TypeAlias = _typing.Literal["reward"]  # noqa: Y015
     _WhichOneofArgType__reward: _TypeAlias = _typing.Literal["_reward", b"_reward"]  # noqa: Y015
     _WhichOneofReturnType__start_time: _TypeAlias = _typing.Literal["start_time"]  # noqa: Y015
@@ -566,6 +586,8 @@ class Trial(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__layers) -> _WhichOneofReturnType__layers | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__measurement) -> _WhichOneofReturnType__measurement | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reused_from) -> _WhichOneofReturnType__reused_from | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reward) -> _WhichOneofReturnType__reward | None: ...
     @_typing.overload
