@@ -20,7 +20,7 @@ MALFORMED = {
     "unknown-field-far-from-all": ("epochs: 5}\n  budget", "epochs: 5, qqq: []}\n  budget", "spec.reward.bestOfLastEpochsCubed.qqq is not known (its value: []): known here: epochs"),
     "unknown-top-level": ("metadata:", "status: {}\nmetadata:", "status is not known (its value: {}): known here: apiVersion, kind, metadata, spec"),
     "unknown-strategy": ("reinforce:", "reenforce:", 'spec.strategy.reenforce is not known (its value: {"learningRate": 0.0006, "baselineDecay": 0.95, "batchSize":...): did you mean reinforce?'),
-    "not-served-field": ("seed: 1", "gang: {size: 4}", 'spec.gang is not served by this version (its value: {"size": 4}): remove it'),
+    "not-served-field": ("seed: 1", "finalTraining: {epochs: 4}", 'spec.finalTraining is not served by this version (its value: {"epochs": 4}): remove it'),
     "not-served-strategy": (_STRATEGY, "evolution: {}", "spec.strategy.evolution is not served by this version (its value: {}): remove it"),
     "not-served-space": (_SPACE, "enasMacro: {}", "spec.searchSpace.enasMacro is not served by this version (its value: {}): remove it"),
     "not-served-task": (_TASK, "lunarLander: {}", "spec.task.lunarLander is not served by this version (its value: {}): remove it"),
@@ -99,4 +99,7 @@ MALFORMED = {
     "field-of-a-block-without-any": (_REWARD, "accuracy: {epochs: 5}", "spec.reward.accuracy.epochs is not known (its value: 5): known here: "),
     "list-for-map": ("{trials: 12800, trainerHours: 2000, targetReward: 0.9}", "[12800]", "spec.budget is [12800]: give a map of fields"),
     "share-beyond-one": ("6e-4", "1.5", "spec.strategy.reinforce.learningRate is 1.5: give a number greater than 0 and at most 1"),
+    "gang-of-a-table": (f"{_SPACE}\n{_GROWTH}  strategy:\n    {_STRATEGY}\n  task:\n    {_TASK}\n  reward:\n    {_REWARD}", f"{_SPACE}\n  strategy:\n    {_STRATEGY}\n  gang: {{size: 2}}\n  task:\n    tabular: {{file: a.csv}}", "spec.gang.size is 2, and the task is one that one trainer does alone: give 1, or use imageClassification or plugin"),
+    "gang-without-a-share-for-each": ("epochs: 50}", "epochs: 50, batchSize: 7}\n  gang: {size: 4}", "spec.gang.size is 4, but imageClassification.batchSize is 7: give a smaller gang, or 8 images at least, 2 for each trainer"),
+    "gang-of-nobody": ("seed: 1", "gang: {size: 0}", "spec.gang.size is 0: give a whole number from 1 to 1,024, in trainers"),
 }  # fmt: skip

@@ -50,6 +50,7 @@ class Bench:
             assign(self._fences, tokens),
             self._on_epoch,
             lambda _, result: ended.set_result(result),
+            lambda *_: None,
         )
         return ended
 

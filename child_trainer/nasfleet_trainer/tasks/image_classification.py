@@ -17,6 +17,7 @@ from nasfleet.spaces.conv_net import ConvNet
 from nasfleet_trainer import accounting
 from nasfleet_trainer.augmentation import Augmentation
 from nasfleet_trainer.compute import Compute, choose_compute
+from nasfleet_trainer.data_parallel import Share
 from nasfleet_trainer.datasets.labelled_images import LabelledImages
 from nasfleet_trainer.datasets.reading import read_split
 from nasfleet_trainer.failures import CannotBuildError
@@ -42,6 +43,8 @@ class Prepared:
 class ImageClassificationTask:
     """Trains the children of one search, one after another; reads its images once."""
 
+    trains_in_gangs = True
+
     def __init__(self, section: ImageClassification) -> None:
         self._section = section
         self._prepared: Prepared | None = None
@@ -59,13 +62,21 @@ class ImageClassificationTask:
         if self._prepared is None:
             self._prepared = prepare(self._section, run)
         network = build(description, self._prepared, run.seed)
-        epochs = self._train(network, self._prepared, run.seed, report)
+        epochs = self._train(network, self._prepared, run, report)
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
         return self._keeping_weights(run, network, measurement, self._prepared)
 
-    def _train(self, network: ConvNetwork, prepared: Prepared, seed: int, report: Report) -> tuple[EpochMeasurement, ...]:
+    def _train(self, network: ConvNetwork, prepared: Prepared, run: ChildRun, report: Report) -> tuple[EpochMeasurement, ...]:
+        fewest = min(len(prepared.train), len(prepared.validation))
+        if run.world_size > 1 and fewest < 2 * run.world_size:
+            raise CannotBuildError(f"a gang of {run.world_size} cannot share {fewest} images: give more, or a smaller gang")
         training = Training(
-            network, recipe=self._section, augmentation=prepared.augmentation, compute=prepared.compute, seed=seed
+            network,
+            recipe=self._section,
+            augmentation=prepared.augmentation,
+            compute=prepared.compute,
+            seed=run.seed,
+            share=Share(run.rank, run.world_size),
         )
         epochs = []
         for epoch in training.epochs(prepared.train, prepared.validation):
@@ -83,7 +94,7 @@ class ImageClassificationTask:
         reward = reward_of(run.spec.reward, measurement)
         wanted = run.spec.weights is Weights.ALL or (run.spec.weights is Weights.BEST and reward >= self._best_reward)
         self._best_reward = max(self._best_reward, reward)
-        if not wanted or run.artifacts_dir is None:
+        if not wanted or run.artifacts_dir is None or run.rank > 0:
             return measurement
         facts = _facts(self._section, run, measurement, prepared)
         return replace(

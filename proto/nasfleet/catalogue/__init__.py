@@ -8,7 +8,7 @@ from nasfleet.catalogue.pool import (
 )
 from nasfleet.catalogue.problems import InvalidParametersError, Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
-from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
+from nasfleet.catalogue.search import Budget, Gang, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
 from nasfleet.catalogue.spaces import (
     ChoiceDecision,
     Choices,
@@ -33,6 +33,7 @@ __all__ = [
     "Dataset",
     "Exhaustive",
     "FailureRates",
+    "Gang",
     "Growth",
     "ImageClassification",
     "InvalidParametersError",

@@ -2,7 +2,7 @@
 
 UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
     ("metadata",): frozenset({"annotations", "generateName", "labels"}),
-    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "seedsPerTrial", "warmStart"}),
+    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "seedsPerTrial", "warmStart"}),
     ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent", "mlp", "recurrentCell"}),
     ("spec", "strategy"): frozenset({"bayesian", "enas", "evolution", "grid"}),
     ("spec", "task"): frozenset({"languageModeling", "lunarLander"}),
