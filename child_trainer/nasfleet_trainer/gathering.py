@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import torch
 from torch import distributed
@@ -16,12 +17,16 @@ from torch import distributed
 from nasfleet.v1.fleet_pb2 import GangPlace
 from nasfleet_trainer.failures import GangBrokenError
 
+if TYPE_CHECKING:  # where mypy finds it; torch.distributed has it only if it was built
+    from torch._C._distributed_c10d import TCPStore
+else:
+    from torch.distributed import TCPStore
+
 # Rank 0 is asked to listen first, and the others may have torch to import from a cold disk then.
 GATHERING_SECONDS = 300.0
 CONNECTING_SECONDS = 60.0
 # A trainer that is lost is missed by its lease, long before; this ends what nobody else would.
 COLLECTIVE_SECONDS = 1800.0
-_TCPStore = distributed.TCPStore  # type: ignore[attr-defined]  # it is exported, though not in words that mypy reads
 _LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
 
@@ -74,14 +79,14 @@ def gathered(
     distributed.destroy_process_group()
 
 
-def _store(place: GangPlace, announce: Callable[[int], None], connecting_seconds: float) -> distributed.Store:
+def _store(place: GangPlace, announce: Callable[[int], None], connecting_seconds: float) -> TCPStore:
     if place.rank == 0:
-        store = _TCPStore("localhost", 0, is_master=True, wait_for_workers=False)  # listens on all interfaces
+        store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)  # listens on all interfaces
         announce(store.port)
         return store
     meeting = place.rendezvous
     try:
-        return _TCPStore(
+        return TCPStore(
             meeting.host, meeting.port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=connecting_seconds)
         )
     except RuntimeError as error:
@@ -108,4 +113,5 @@ def _is_gloo(error: RuntimeError) -> bool:
 
 
 def _line(error: BaseException) -> str:
-    return str(error).partition("\n")[0].strip()
+    """Return what torch says in one line, without the place in its sources and its advice."""
+    return str(error).partition("\n")[0].partition(" This is typically")[0].rpartition("] ")[2].strip()

@@ -76,12 +76,14 @@ class Bookings:
         line = [waiting[search_id] for search_id in self.line if search_id in waiting]
         self.line, self.booked, self.short = [], {}, {}
         for demand in line if any(demand.gang > 1 for demand in line) else ():
-            self.stand_in_line(fleet, demand, now)
+            self._append(fleet, demand, now)
 
     def stand_in_line(self, fleet: Iterable[Trainer], demand: Demand, now: float) -> None:
         """Put a search that cannot be placed at the end of the line, unless it is there, or the fleet is too small for it."""
-        if demand.search_id in self.line or not (self.line or demand.gang > 1):
-            return
+        if demand.search_id not in self.line and (self.line or demand.gang > 1):
+            self._append(fleet, demand, now)
+
+    def _append(self, fleet: Iterable[Trainer], demand: Demand, now: float) -> None:
         able = sorted((one for one in fleet if one.takes_work(now) and suits(one, demand, now)), key=_soonest)
         if team(able, demand.gang) is None:
             kinds = Counter(trainer.profile.device for trainer in able)

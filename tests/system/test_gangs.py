@@ -33,7 +33,7 @@ TASK: dict[str, Any] = {
     "upsample_size": 10,
 }
 PATIENCE_SECONDS = 240.0
-# Sums are added up in another order; measured over three epochs of this child: 2e-7 at most.
+# Numbers are added up in another order; measured over three epochs of this child, relative: 2.1e-7 at most.
 SAME_LOSS = 1e-4
 
 
@@ -105,31 +105,19 @@ def test_a_child_has_the_same_curve_in_one_two_and_four_trainers(tmp_path: Path)
     assert costs == pytest.approx({1: 1, 2: 2, 4: 4})
 
 
-def test_a_member_that_is_killed_ends_the_attempt_and_the_trial_is_trained_again_and_counted_once(tmp_path: Path) -> None:
-    search = name("killed")
-    with fleet(tmp_path, 3) as there:
-        there.client.ensure_search(search, spec(2, trials=1, epochs=60, trial=TrialSettings(lease_seconds=10)))
-        eventually(lambda: len(there.holding(search)) == 2, "a child in two trainers", PATIENCE_SECONDS)
-        there.trainers[there.holding(search)[1]].kill()
-        eventually(lambda: there.ended(search), "the end of the search", PATIENCE_SECONDS)
-        counts = there.client.get_search(search).counts
-    assert (counts.succeeded, counts.failed, counts.lost) == (1, 0, 0)
-    attempts = rows(there.state, "SELECT failure_kind, outcome_id IS NOT NULL FROM attempts ORDER BY fence")
-    assert len(attempts) == 2
-    assert attempts[0][0] in {FailureKind.GANG_BROKEN.value, FailureKind.LEASE_EXPIRED.value}
-    assert attempts[1] == (None, 1)
-
-
-def test_two_gangs_that_want_the_same_trainers_both_finish(tmp_path: Path) -> None:
-    searches = [name("one"), name("other")]
+def test_two_gangs_on_three_trainers_both_finish_though_a_member_is_killed_and_each_trial_counts_once(tmp_path: Path) -> None:
+    first, _ = searches = [name("one"), name("other")]
     with fleet(tmp_path, 3) as there:
         for search in searches:
-            there.client.ensure_search(search, spec(2, trials=2, epochs=2))
+            there.client.ensure_search(search, spec(2, trials=2, epochs=20, trial=TrialSettings(lease_seconds=10)))
+        eventually(lambda: len(there.holding(first)) == 2, "a child in two trainers", PATIENCE_SECONDS)
+        there.trainers[there.holding(first)[1]].kill()
         eventually(lambda: there.ended(*searches), "the end of both searches", PATIENCE_SECONDS)
-        too_large = name("too-large")
-        there.client.ensure_search(too_large, spec(4, trials=1, epochs=1))
-        waits = "waits for a gang of 4 trainers on one kind of device, and 3 are there"
-        eventually(lambda: waits in there.client.get_search(too_large).message, "to be told why it waits")
-        counts = [there.client.get_search(search).counts.succeeded for search in searches]
-    assert counts == [2, 2]
-    assert rows(there.state, "SELECT count(*) FROM attempts WHERE failure_kind IS NOT NULL") == [(0,)]
+        counts = [there.client.get_search(search).counts for search in searches]
+        there.client.ensure_search(name("too-large"), spec(3, trials=1, epochs=1))
+        waits = "waits for a gang of 3 trainers on one kind of device, and 2 are there"
+        eventually(lambda: waits in there.client.get_search(name("too-large")).message, "to be told why it waits")
+    assert [(one.succeeded, one.failed, one.lost) for one in counts] == [(2, 0, 0)] * 2
+    failures = rows(there.state, "SELECT failure_kind FROM attempts WHERE failure_kind IS NOT NULL")
+    assert failures in ([(FailureKind.GANG_BROKEN.value,)], [(FailureKind.LEASE_EXPIRED.value,)])
+    assert rows(there.state, "SELECT count(*) FROM attempts WHERE outcome_id IS NOT NULL AND failure_kind IS NULL") == [(4,)]

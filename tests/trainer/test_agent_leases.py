@@ -317,9 +317,9 @@ def test_rank_0_says_at_once_where_its_gang_meets_and_again_on_a_new_stream() ->
 def test_another_rank_holds_what_it_has_trained_without_a_word_until_it_is_taken_back() -> None:
     held = leases()
     held.hear(in_gang(1, rank=1), 0.0)
-    said(held, 0.0)
+    said(held, 1.0)
     held.ended(1, MEASURED)
-    assert not held.rejoin(HELLO, 1.0).outcomes
+    assert not held.rejoin(HELLO, 2.0).outcomes
     assert held.held == [1]
     held.drain(2.0, grace_seconds=10.0)
     assert not held.done(2.0)
