@@ -13,6 +13,7 @@ from nasfleet_controller.assignments import assignment_of
 from nasfleet_controller.connection import Connection, StreamTakenOverError
 from nasfleet_controller.demand import demand_of
 from nasfleet_controller.dispatcher import Dispatcher
+from nasfleet_controller.gatherings import gather, too_few
 from nasfleet_controller.lowerings import Lowerings
 from nasfleet_controller.moment import Moment
 from nasfleet_controller.outcomes import Outcomes
@@ -135,8 +136,7 @@ class ControllerState:
         for fence in report.started:
             if (lease := self.dispatcher.leases.get(fence)) is not None and (lease.size == 1 or lease.started_at is None):
                 lease.started_at = moment.now
-        for fence, meeting in report.meetings:
-            self._gather(connection, fence, meeting)
+        gather(self.dispatcher.leases, self.searches, self.streams, report, connection.instance_id)
         for fence, epochs in report.progress:
             if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
                 self.dispatcher.note_epoch(lease, epochs[-1].epoch, epochs[-1].value)
@@ -155,7 +155,7 @@ class ControllerState:
     def notice(self, search: Search) -> str:
         """Return what people should know of why a search does not go on; empty if there is nothing."""
         notice, count = self.notices.get(search.search_id, ""), self.dispatcher.bookings.short.get(search.search_id)
-        return notice if notice or count is None else _too_few(search.spec.gang.size, count)
+        return notice if notice or count is None else too_few(search.spec.gang.size, count)
 
     def drain(self, names: Sequence[str]) -> list[str]:
         """Ask trainers to leave; return the names of those that are there."""
@@ -271,19 +271,3 @@ class ControllerState:
             for member in lease.members:
                 self.streams.orders_for(member).stopped.append(ended.fence)
         self.dispatcher.end(ended.fence, moment.now)
-
-    def _gather(self, connection: Connection, fence: int, meeting: tuple[str, int]) -> None:
-        """Tell the others of a gang of their trial, now that rank 0 has said where they meet."""
-        lease = self.dispatcher.leases.get(fence)
-        if lease is None or lease.instance_id != connection.instance_id or lease.meeting is not None:
-            return
-        lease.meeting = meeting
-        search = self.searches[lease.search_id]
-        for rank, member in enumerate(lease.members):
-            if rank and self.streams.has(member):
-                self.streams.assign(member, assignment_of(search, lease, rank), search.spec)
-
-
-def _too_few(size: int, count: int) -> str:
-    there = "1 is there" if count == 1 else f"{count} are there"
-    return f"waits for a gang of {size} trainers on one kind of device, and {there}: start more, or declare a smaller gang"

@@ -1,6 +1,7 @@
 """Every parameter of a search and of a trainer pool, described once: all that reads or explains them reads these classes."""
 
 from nasfleet.catalogue.conv_chain import AnchorOrder, ConvChain
+from nasfleet.catalogue.gang import Gang
 from nasfleet.catalogue.pool import (
     Autoscaling,
     TrainerPoolDocument,
@@ -8,7 +9,7 @@ from nasfleet.catalogue.pool import (
 )
 from nasfleet.catalogue.problems import InvalidParametersError, Problem
 from nasfleet.catalogue.rewards import Accuracy, BestOfLastEpochsCubed, NegativeError
-from nasfleet.catalogue.search import Budget, Gang, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
+from nasfleet.catalogue.search import Budget, PoolSelector, Retries, SearchDocument, SearchSpec, TrialSettings, Weights
 from nasfleet.catalogue.spaces import (
     ChoiceDecision,
     Choices,

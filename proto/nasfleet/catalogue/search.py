@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
+from nasfleet.catalogue.gang import RULES_OF_GANGS, Gang, conflicts_of_gang
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN, LABELS_HINT
 from nasfleet.catalogue.parameter import Named, parameter
 from nasfleet.catalogue.problems import Problem
@@ -84,13 +85,6 @@ class PoolSelector(Block):
     )
 
 
-@block
-class Gang(Block):
-    """How many trainers train one network together, data-parallel."""
-
-    size: int = parameter("Trainers of one gang; 1 for none.", default=1, minimum=1, maximum=1024, unit="trainers")
-
-
 def _reward_within_epochs_of(task: str) -> Rule:
     counted, trained = "self.reward.bestOfLastEpochsCubed", f"self.task.{task}"
     return Rule(
@@ -157,17 +151,7 @@ class SearchSpec(Block):
             message="names an object store, and those are not served yet: give a directory, as a path or file:///path",
             path="artifacts",
         ),
-        Rule(
-            holds="self.gang.size == 1 || has(self.task.imageClassification) || has(self.task.plugin)",
-            message="is given with a task that one trainer does alone: give 1, or use imageClassification or plugin",
-            path="gang.size",
-        ),
-        Rule(
-            holds="!has(self.task.imageClassification) || self.gang.size == 1 "
-            "|| self.task.imageClassification.batchSize >= 2 * self.gang.size",
-            message="is more than half of imageClassification.batchSize: give less, or 2 images for each trainer at least",
-            path="gang.size",
-        ),
+        *RULES_OF_GANGS,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -191,18 +175,7 @@ class SearchSpec(Block):
         if separator and scheme != "file":
             fault = f'is "{self.artifacts}", and object stores are not served yet'
             yield Problem(("artifacts",), fault, "give a directory, as a path or file:///path")
-        yield from self._conflicts_of_gang()
-
-    def _conflicts_of_gang(self) -> Iterator[Problem]:
-        size = self.gang.size
-        if size == 1:
-            return
-        if not isinstance(self.task, ImageClassification | PluginTask):
-            fault = f"is {size}, and the task is one that one trainer does alone"
-            yield Problem(("gang", "size"), fault, "give 1, or use imageClassification or plugin")
-        elif isinstance(self.task, ImageClassification) and self.task.batch_size < 2 * size:
-            fault = f"is {size}, but imageClassification.batchSize is {self.task.batch_size}"
-            yield Problem(("gang", "size"), fault, f"give a smaller gang, or {2 * size} images at least, 2 for each trainer")
+        yield from conflicts_of_gang(self.gang, self.task)
 
 
 class ApiVersion(Named):
