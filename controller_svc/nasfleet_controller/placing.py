@@ -119,7 +119,7 @@ def place(
     bookings.renew(fleet.values(), demands, now)
     roomy = sorted((trainer for trainer in roomy if trainer.takes_work(now)), key=lambda trainer: trainer.rank)
     for per_slot in (1, MOST_PER_SLOT):
-        spare = {trainer.profile.instance_id: trainer for trainer in roomy if trainer.spare(per_slot)}
+        spare = {trainer.profile.instance_id: trainer for trainer in roomy if trainer.has_room(per_slot)}
         waiting = [demand for demand in demands if demand.available > 0 and (demand.gang == 1 or per_slot == 1)]
         while waiting and (spare or bookings.line or any(demand.gang > 1 for demand in waiting)):
             demand = min(waiting, key=lambda candidate: candidate.share)

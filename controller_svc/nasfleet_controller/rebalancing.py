@@ -43,10 +43,5 @@ def _ahead_of_time(trainer: Trainer, now: float) -> list[Lease]:
     if not trainer.connected:
         return []
     excess = max(0, len(trainer.leases) - trainer.profile.slots)
-    latest = sorted((lease for lease in trainer.leases.values() if _waits(lease)), key=lambda lease: -lease.fence)
+    latest = sorted((lease for lease in trainer.leases.values() if lease.started_at is None), key=lambda lease: -lease.fence)
     return [lease for lease in latest[:excess] if now - lease.granted_at >= PATIENCE_SECONDS]
-
-
-def _waits(lease: Lease) -> bool:
-    """Return whether it may wait behind a child; a gang is only ever given free slots."""
-    return lease.started_at is None and lease.size == 1

@@ -133,3 +133,8 @@ class Trainer:
     def spare(self, per_slot: int) -> bool:
         """Return whether it holds fewer than `per_slot` leases per slot."""
         return len(self.leases) < self.profile.slots * per_slot
+
+    def has_room(self, per_slot: int) -> bool:
+        """Return whether it may be given more: nothing ahead of time while a gang has a slot of which it was not told yet."""
+        told = all(lease.is_told_to(self.profile.instance_id) for lease in self.leases.values())
+        return self.spare(per_slot if told else 1)

@@ -73,8 +73,10 @@ def test_a_gang_that_waits_books_trainers_and_only_once_it_is_placed_do_others_g
     dispatcher.end(busy.fence, now=1.0)
     small.running = 0
     leases = placed(dispatcher, small, gang)
-    assert [lease.members for lease in leases] == [["t0", "t1"], ["t0"], ["t1"]], "the others wait behind the gang"
+    assert [lease.members for lease in leases] == [["t0", "t1"], ["t0"]], "what waits behind the gang waits where it is known"
     assert dispatcher.bookings.booked == {}
+    leases[0].meeting = ("10.0.0.1", 4321)
+    assert [lease.members for lease in placed(dispatcher, small)] == [["t1"]]
 
 
 def test_a_gang_larger_than_the_fleet_holds_nobody_up_and_says_how_many_there_are() -> None:
@@ -145,6 +147,7 @@ class World:
         before = set(self.dispatcher.leases)
         for lease in placed(self.dispatcher, *self.demands()):
             self.served[lease.search_id] += 1
+            lease.meeting = ("10.0.0.1", 4321)
             self.begin(lease)
         self.check(before)
         begun = [lease for lease in self.dispatcher.leases.values() if lease.started_at is not None]
@@ -176,6 +179,13 @@ class World:
             gang = self.searches[lease.search_id][0]
             assert lease.size == gang == len(set(lease.members)), "a gang in part"
             assert gang == 1 or lease.started_at is not None, "a gang that waits for a slot"
+
+
+def test_gangs_that_could_always_be_placed_again_do_not_starve_a_search_without_one() -> None:
+    world = World([1, 1], [(2, 3, 3), (1, 2, 1)], seed=0)
+    for _ in range(20):
+        world.step()
+    assert min(world.served[0], world.served[1]) >= 5
 
 
 @settings(deadline=None, max_examples=12)
