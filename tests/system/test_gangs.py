@@ -13,7 +13,9 @@ from nasfleet.catalogue import (
     ConvChain,
     Gang,
     ImageClassification,
+    PluginTask,
     Random,
+    Retries,
     SearchSpaceSection,
     SearchSpec,
     TrialSettings,
@@ -109,7 +111,7 @@ def test_two_gangs_on_three_trainers_both_finish_though_a_member_is_killed_and_e
     first, _ = searches = [name("one"), name("other")]
     with fleet(tmp_path, 3) as there:
         for search in searches:
-            there.client.ensure_search(search, spec(2, trials=2, epochs=20, trial=TrialSettings(lease_seconds=10)))
+            there.client.ensure_search(search, spec(2, trials=2, epochs=8, trial=TrialSettings(lease_seconds=10)))
         eventually(lambda: len(there.holding(first)) == 2, "a child in two trainers", PATIENCE_SECONDS)
         there.trainers[there.holding(first)[1]].kill()
         eventually(lambda: there.ended(*searches), "the end of both searches", PATIENCE_SECONDS)
@@ -121,3 +123,16 @@ def test_two_gangs_on_three_trainers_both_finish_though_a_member_is_killed_and_e
     failures = rows(there.state, "SELECT failure_kind FROM attempts WHERE failure_kind IS NOT NULL")
     assert failures in ([(FailureKind.GANG_BROKEN.value,)], [(FailureKind.LEASE_EXPIRED.value,)])
     assert rows(there.state, "SELECT count(*) FROM attempts WHERE outcome_id IS NOT NULL AND failure_kind IS NULL") == [(4,)]
+
+
+def test_a_network_that_fails_in_one_member_is_not_taken_for_the_loss_that_the_others_see(tmp_path: Path) -> None:
+    search = name("diverges")
+    task = PluginTask(object="nasfleet_testing.gang_task:OneRankDiverges")
+    retries = TrialSettings(retries=Retries(model_failure=0))
+    with fleet(tmp_path, 2) as there:
+        there.client.ensure_search(search, spec(2, trials=1, epochs=1, task=task, trial=retries))
+        eventually(lambda: there.ended(search), "the end of the search", PATIENCE_SECONDS)
+        trial = there.client.get_trial(f"{search}/trials/0")
+    assert trial.attempt_count == 1
+    assert FailureKind(trial.failure.kind) is FailureKind.NOT_FINITE
+    assert trial.failure.message == "the loss of rank 1 is NaN"
