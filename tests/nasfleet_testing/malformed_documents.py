@@ -21,7 +21,7 @@ MALFORMED = {
     "unknown-field-far-from-all": ("epochs: 5}\n  budget", "epochs: 5, qqq: []}\n  budget", "spec.reward.bestOfLastEpochsCubed.qqq is not known (its value: []): known here: epochs"),
     "unknown-top-level": ("metadata:", "status: {}\nmetadata:", "status is not known (its value: {}): known here: apiVersion, kind, metadata, spec"),
     "unknown-strategy": ("reinforce:", "reenforce:", 'spec.strategy.reenforce is not known (its value: {"learningRate": 0.0006, "baselineDecay": 0.95, "batchSize":...): did you mean reinforce?'),
-    "not-served-field": ("seed: 1", "gang: {size: 4}", 'spec.gang is not served by this version (its value: {"size": 4}): remove it'),
+    "not-served-field": ("seed: 1", "finalTraining: {epochs: 4}", 'spec.finalTraining is not served by this version (its value: {"epochs": 4}): remove it'),
     "not-served-strategy": (_STRATEGY, "enas: {}", "spec.strategy.enas is not served by this version (its value: {}): remove it"),
     "not-served-space": (_SPACE, "enasMacro: {}", "spec.searchSpace.enasMacro is not served by this version (its value: {}): remove it"),
     "two-strategies": (_STRATEGY, f"{_STRATEGY}\n    random: {{}}", "spec.strategy gives reinforce and random: keep one of them"),
@@ -142,4 +142,7 @@ MALFORMED = {
     "growth-of-mlp": (_SPACE, "mlp: {}", "spec.searchSpace.growth is given with a space that has no layers: remove it, or search a convChain or a recurrentCell"),
 
     "grid-of-layer-types": (f"{_SPACE}\n{_GROWTH}  strategy:\n    {_STRATEGY}", "convChain: {layerTypes: [Convolution, Pooling]}\n  strategy:\n    grid: {}", "spec.searchSpace.convChain.layerTypes has 2 entries, so that some decisions depend on others, which grid cannot search: give one, or use reinforce, evolution, random or exhaustive"),
+    "gang-of-a-table": (f"{_SPACE}\n{_GROWTH}  strategy:\n    {_STRATEGY}\n  task:\n    {_TASK}\n  reward:\n    {_REWARD}", f"{_SPACE}\n  strategy:\n    {_STRATEGY}\n  gang: {{size: 2}}\n  task:\n    tabular: {{file: a.csv}}", "spec.gang.size is 2, and the task is one that one trainer does alone: give 1, or use imageClassification or plugin"),
+    "gang-without-a-share-for-each": ("epochs: 50}", "epochs: 50, batchSize: 7}\n  gang: {size: 4}", "spec.gang.size is 4, but imageClassification.batchSize is 7: give a smaller gang, or 8 images at least, 2 for each trainer"),
+    "gang-of-nobody": ("seed: 1", "gang: {size: 0}", "spec.gang.size is 0: give a whole number from 1 to 1,024, in trainers"),
 }  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.convergence import Convergence
+from nasfleet.catalogue.gang import RULES_OF_GANGS, Gang, conflicts_of_gang
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN, LABELS_HINT
 from nasfleet.catalogue.language_modeling import LanguageModeling
 from nasfleet.catalogue.lunar_lander import LunarLander
@@ -160,6 +161,7 @@ class SearchSpec(Block):
         maximum=1000,
         unit="seeds",
     )
+    gang: Gang = parameter("How many trainers train one network together.", default=Gang())
 
     RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
@@ -189,6 +191,7 @@ class SearchSpec(Block):
             path="reward",
         ),
         *SUITING,
+        *RULES_OF_GANGS,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -219,6 +222,7 @@ class SearchSpec(Block):
         yield from unsuited(
             self.search_space.space, self.strategy, self.task, self.budget.convergence, seeds_per_trial=self.seeds_per_trial
         )
+        yield from conflicts_of_gang(self.gang, self.task)
 
 
 class ApiVersion(Named):

@@ -2,7 +2,7 @@
 
 UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
     ("metadata",): frozenset({"annotations", "generateName", "labels"}),
-    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "gang", "warmStart"}),
+    ("spec",): frozenset({"controller", "duplicates", "earlyStopping", "finalTraining", "warmStart"}),
     ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent"}),
     ("spec", "strategy"): frozenset({"enas"}),
 }

@@ -2781,6 +2781,30 @@ class PoolSelector(_message.Message):
 Global___PoolSelector: _TypeAlias = PoolSelector  # noqa: Y015
 
 @_typing.final
+class Gang(_message.Message):
+    """How many trainers train one network together, data-parallel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    size: _builtins.int
+    """Trainers of one gang; 1 for none. Unit: trainers. From 1 to 1,024. Default 1."""
+    def __init__(
+        self,
+        *,
+        size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___Gang: _TypeAlias = Gang  # noqa: Y015
+
+@_typing.final
 class SearchSpec(_message.Message):
     """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
 
@@ -2800,6 +2824,7 @@ class SearchSpec(_message.Message):
     WEIGHTS_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     SEEDS_PER_TRIAL_FIELD_NUMBER: _builtins.int
+    GANG_FIELD_NUMBER: _builtins.int
     parallelism: _builtins.int
     """Trials that are leased at once, at most. Unit: trials. From 1 to 100,000. Default 8. May change while the search runs."""
     weight: _builtins.int
@@ -2846,6 +2871,10 @@ class SearchSpec(_message.Message):
     def trainer_pool_selector(self) -> Global___PoolSelector:
         """Which trainers it may use; without it all. May change while the search runs."""
 
+    @_builtins.property
+    def gang(self) -> Global___Gang:
+        """How many trainers train one network together."""
+
     def __init__(
         self,
         *,
@@ -2863,10 +2892,11 @@ class SearchSpec(_message.Message):
         weights: Global___Weights.ValueType | None = ...,
         artifacts: _builtins.str | None = ...,
         seeds_per_trial: _builtins.int | None = ...,
+        gang: Global___Gang | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "gang", b"gang", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "gang", b"gang", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__artifacts: _TypeAlias = _typing.Literal["artifacts"]  # noqa: Y015
     _WhichOneofArgType__artifacts: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts"]  # noqa: Y015
