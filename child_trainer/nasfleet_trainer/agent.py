@@ -8,7 +8,7 @@ import grpc
 import structlog
 
 from nasfleet.errors import ConflictError
-from nasfleet.v1.fleet_pb2 import Hello, WorkRequest, WorkResponse
+from nasfleet.v1.fleet_pb2 import Hello, Rendezvous, WorkRequest, WorkResponse
 from nasfleet.v1.fleet_pb2_grpc import FleetServiceStub
 from nasfleet.v1.trial_pb2 import EpochMeasurement
 from nasfleet_trainer.leases import FAREWELL_SECONDS, Action, EndEarly, Leases, Result, Start, Stop
@@ -111,7 +111,7 @@ class Agent:
         for action in actions:
             match action:
                 case Start():
-                    self._slots.start(action.assignment, self._on_epoch, self._on_end)
+                    self._slots.start(action.assignment, self._on_epoch, self._on_end, self._on_port)
                 case Stop():
                     self._slots.stop(action.fence)
                 case EndEarly():
@@ -122,6 +122,10 @@ class Agent:
 
     def _on_epoch(self, fence: int, epoch: EpochMeasurement) -> None:
         self._leases.epoch(fence, epoch)
+        self._news.set()
+
+    def _on_port(self, fence: int, port: int) -> None:
+        self._leases.meet(Rendezvous(fence=fence, host=self._hello.gang_host, port=port))
         self._news.set()
 
     def _on_end(self, fence: int, result: Result | None) -> None:

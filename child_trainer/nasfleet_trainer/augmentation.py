@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nasfleet_trainer.data_parallel import ALONE, Share
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
@@ -25,15 +27,18 @@ class Augmentation:
     flip: bool
     whiten: bool
 
-    def for_training(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return float images [B, C, S, S], in channels-last memory, of bytes [B, C, S, S]: random crops, some mirrored."""
+    def for_training(self, images: Tensor, generator: torch.Generator, share: Share = ALONE) -> Tensor:
+        """Return float images [B, C, S, S], in channels-last memory, of bytes [B, C, S, S]: random crops, some mirrored.
+
+        Of a gang each trainer gets its share of them, and draws for all, so that an image is cropped as it is by one alone.
+        """
         count, side = len(images), images.shape[-1]
         slack = self.enlarged_side - side + 1
         top, left = torch.randint(slack, (2, count), generator=generator, device=images.device)
         mirrored = torch.zeros(count, dtype=torch.bool, device=images.device)
         if self.flip:
             mirrored = torch.rand(count, generator=generator, device=images.device) < 0.5  # noqa: PLR2004 - every other one
-        return crop(self._prepared(images), top, left, mirrored, side)
+        return crop(self._prepared(share.of(images)), share.of(top), share.of(left), share.of(mirrored), side)
 
     def for_evaluation(self, images: Tensor) -> Tensor:
         """Return float images [B, C, S, S], in channels-last memory, of bytes [B, C, S, S]: the crop at the centre."""

@@ -34,6 +34,7 @@ class Config:
         metrics_port: where metrics and probes are served; 0 for nowhere.
         grace_seconds: how long children may go on after the trainer was told to leave.
         exit_with_parent: leave at once when standard input ends.
+        gang_host: where the other trainers of a gang reach this one; empty for being in no gang.
     """
 
     controller: str
@@ -50,6 +51,7 @@ class Config:
     metrics_port: int
     grace_seconds: float
     exit_with_parent: bool
+    gang_host: str
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
@@ -70,6 +72,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
         metrics_port=given.metrics_port,
         grace_seconds=given.grace,
         exit_with_parent=given.exit_with_parent,
+        gang_host=given.gang_host,
     )
 
 
@@ -104,6 +107,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("metrics-host", "127.0.0.1", "where metrics, /livez and /readyz are served")
     add("metrics-port", "0", "their port; 0 for nowhere", type=_port)
     add("grace", "30", "seconds that children may go on after the trainer was told to leave", type=_seconds)
+    add("gang-host", "127.0.0.1", "host or IP address at which the other trainers of a gang reach this one; empty for no gang")
     parser.add_argument("--exit-with-parent", action="store_true", help="leave at once when standard input ends")
     return parser
 

@@ -5,7 +5,15 @@ import traceback
 from nasfleet.errors import NasfleetError
 from nasfleet.measurement import Failure, FailureKind, NotFiniteError
 
-__all__ = ["CannotBuildError", "NotFiniteError", "OutOfMemoryError", "TimedOutError", "TrainerUnableError", "classify"]
+__all__ = [
+    "CannotBuildError",
+    "GangBrokenError",
+    "NotFiniteError",
+    "OutOfMemoryError",
+    "TimedOutError",
+    "TrainerUnableError",
+    "classify",
+]
 
 
 class OutOfMemoryError(NasfleetError):
@@ -24,6 +32,10 @@ class TrainerUnableError(NasfleetError):
     """This trainer lacks a data set, a device or a package; the message says how to get it. Another trainer may have it."""
 
 
+class GangBrokenError(NasfleetError):
+    """The trainers of a gang did not find each other, or one of them was lost to the others."""
+
+
 _KIND_OF: dict[type[BaseException], FailureKind] = {
     NotFiniteError: FailureKind.NOT_FINITE,
     OutOfMemoryError: FailureKind.OUT_OF_MEMORY,
@@ -31,6 +43,7 @@ _KIND_OF: dict[type[BaseException], FailureKind] = {
     CannotBuildError: FailureKind.CANNOT_BUILD,
     TimedOutError: FailureKind.TIMED_OUT,
     TrainerUnableError: FailureKind.TRAINER_UNABLE,
+    GangBrokenError: FailureKind.GANG_BROKEN,
 }
 _MOST_MESSAGE, _MOST_TRACEBACK = 1_000, 16_000  # characters; the end of a traceback says most
 # The agent imports no torch, so torch's own errors are known by name and by what they say: torch.OutOfMemoryError on a GPU, a

@@ -20,6 +20,7 @@ class Kind(Enum):
     FAILURE = b"F"  # to the agent: a Failure; the slot is free again
     LOWERING = b"L"  # to the slot: a Lowering to answer
     LOWERED = b"D"  # to the agent: a Lowered, the answer
+    PORT = b"P"  # to the agent: the port, in digits, on which rank 0 of a gang waits for the others
 
 
 class Reader(Protocol):

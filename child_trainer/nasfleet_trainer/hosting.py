@@ -59,7 +59,7 @@ async def host(config: Config) -> None:
 
 
 def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: Metrics) -> list[Agent]:
-    place = Place(device.kind, config.data_dir, config.artifacts_dir)
+    place = Place(device.kind, config.data_dir, config.artifacts_dir, config.gang_host)
     searches = Searches(place)
     agents = []
     for number in range(config.agents):
@@ -72,6 +72,7 @@ def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: 
             device=device.name,
             device_memory_bytes=device.memory_bytes,
             lowers_spaces=True,
+            gang_host=config.gang_host,
         )
         slots = Slots(searches, place, config.threads, metrics)
         lowerings = Lowerings(place, config.threads)

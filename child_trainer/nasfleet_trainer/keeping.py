@@ -1,4 +1,7 @@
-"""Which children's weights a process keeps, as their search asks: none, those that are the best so far, or all."""
+"""Which children's weights a process keeps, as their search asks: none, those that are the best so far, or all.
+
+Of a gang only rank 0 keeps any: the others have the same.
+"""
 
 import math
 from collections.abc import Mapping
@@ -39,7 +42,7 @@ class Keeping:
         reward = reward_of(run.spec.reward, measurement)
         wanted = run.spec.weights is Weights.ALL or (run.spec.weights is Weights.BEST and reward >= self._best_reward)
         self._best_reward = max(self._best_reward, reward)
-        if not wanted or run.artifacts_dir is None:
+        if not wanted or run.artifacts_dir is None or run.rank > 0:
             return measurement
         trained = {"value": measurement.value, "parameters": measurement.parameters}
         said = {"tokens": run.tokens, "seed": run.seed, **facts, **trained}

@@ -1,7 +1,8 @@
 """The leases that a trainer holds, without I/O: which child begins when, what has been said and what is to be said next.
 
 Every outcome is kept until the controller has acknowledged it, and said again on every new stream. A lease is one of: waiting
-for a slot, running, stopped (taken back, its child still being ended), or over with an outcome that is not acknowledged yet.
+for a slot, running, stopped (taken back, its child still being ended), over with an outcome that is not acknowledged yet, or
+over without a word, since it is rank 0 that says what a gang has measured.
 """
 
 import math
@@ -10,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 
-from nasfleet.v1.fleet_pb2 import Assignment, Hello, Outcome, Progress, WorkRequest, WorkResponse
+from nasfleet.v1.fleet_pb2 import Assignment, Hello, Outcome, Progress, Rendezvous, WorkRequest, WorkResponse
 from nasfleet.v1.trial_pb2 import FAILURE_KIND_RETURNED, EpochMeasurement, Failure, Measurement
 
 Result = Measurement | Failure
@@ -61,6 +62,9 @@ class Leases:
         self._stopped: set[int] = set()  # a part of the running
         self._outcomes: dict[str, Outcome] = {}  # all that is not acknowledged, by id
         self._unsaid_outcomes: list[Outcome] = []
+        self._silent: set[int] = set()  # over, and somebody else's to report
+        self._meetings: dict[int, Rendezvous] = {}  # of running children, each said once a stream
+        self._unsaid_meetings: list[Rendezvous] = []
         self._unsaid_starts: list[int] = []
         self._unsaid_epochs: dict[int, list[EpochMeasurement]] = {}
         self._unsaid_drain = False
@@ -73,7 +77,7 @@ class Leases:
         """Fences of all leases that this trainer claims: running, waiting, or over but not acknowledged."""
         running = [fence for fence in self._running if fence not in self._stopped]
         over = [outcome.fence for outcome in self._outcomes.values()]
-        return running + [assignment.fence for assignment in self._waiting] + over
+        return running + [assignment.fence for assignment in self._waiting] + over + sorted(self._silent)
 
     @property
     def draining(self) -> bool:
@@ -82,12 +86,14 @@ class Leases:
 
     def done(self, now: float) -> bool:
         """Return whether the trainer may leave: it drains, and everything is acknowledged or the grace is over."""
-        return self.draining and ((not self._running and not self._outcomes) or now >= self._leave_at + FAREWELL_SECONDS)
+        over = not (self._running or self._outcomes or self._silent)
+        return self.draining and (over or now >= self._leave_at + FAREWELL_SECONDS)
 
     def rejoin(self, hello: Hello, now: float) -> WorkRequest:
         """Return the first request of a new stream: what is held, and again all that is not acknowledged."""
         self._unsaid_starts = [fence for fence in self._running if fence not in self._stopped]
         self._unsaid_outcomes = list(self._outcomes.values())
+        self._unsaid_meetings = [meeting for fence, meeting in self._meetings.items() if fence not in self._stopped]
         self._unsaid_drain = self.draining
         request = self._say(now)
         request.hello.CopyFrom(hello)
@@ -118,11 +124,23 @@ class Leases:
         if fence in self._running and fence not in self._stopped:
             self._unsaid_epochs.setdefault(fence, []).append(epoch)
 
+    def meet(self, meeting: Rendezvous) -> None:
+        """Take in where a child of which this is rank 0 waits for the other trainers."""
+        if meeting.fence in self._running and meeting.fence not in self._stopped:
+            self._meetings[meeting.fence] = meeting
+            self._unsaid_meetings.append(meeting)
+
     def ended(self, fence: int, result: Result | None) -> list[Action]:
         """Take in that a child has ended, with its result unless it was stopped; its slot is free."""
         stopped = fence in self._stopped
         self._stopped.discard(fence)
-        if self._running.pop(fence, None) is not None and not stopped and result is not None:
+        self._meetings.pop(fence, None)
+        assignment = self._running.pop(fence, None)
+        if assignment is None or stopped or result is None:
+            return self._fill_slots()
+        if assignment.gang.rank > 0 and isinstance(result, Measurement):
+            self._silent.add(fence)
+        else:
             self._settle(fence, result)
         return self._fill_slots()
 
@@ -145,7 +163,7 @@ class Leases:
     @property
     def speak_at(self) -> float:
         """When the next request is due, in the caller's seconds; in the past if at once."""
-        if self._unsaid_outcomes or self._unsaid_drain:
+        if self._unsaid_outcomes or self._unsaid_drain or self._unsaid_meetings:
             return -math.inf
         if self._unsaid_starts or self._unsaid_epochs:
             return min(self._heartbeat_at, self._said_at + _GATHER_SECONDS)
@@ -162,7 +180,9 @@ class Leases:
             progress=progress,
             outcomes=self._unsaid_outcomes,
             draining=self.draining,
+            rendezvous=self._unsaid_meetings,
         )
+        self._unsaid_meetings = []
         self._unsaid_starts, self._unsaid_outcomes, self._unsaid_epochs, self._unsaid_drain = [], [], {}, False
         self._said_at = now
         self._schedule_heartbeat(now)
@@ -180,6 +200,8 @@ class Leases:
     def _take_back(self, fences: Collection[int]) -> list[Action]:
         if not fences:
             return []
+        self._silent.difference_update(fences)
+        self._unsaid_meetings = [meeting for meeting in self._unsaid_meetings if meeting.fence not in fences]
         self._waiting = deque(assignment for assignment in self._waiting if assignment.fence not in fences)
         stopping = [fence for fence in fences if fence in self._running and fence not in self._stopped]
         self._stopped.update(stopping)

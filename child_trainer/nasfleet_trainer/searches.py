@@ -20,11 +20,15 @@ MOST_LOADED = 4
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where children are trained: the device as torch names it, and where data sets are found and weights are put."""
+    """Where children are trained: the device as torch names it, where data sets are found and weights are put.
+
+    The other trainers of a gang reach this one at `gang_host`; empty if they do not.
+    """
 
     device: str = "cpu"
     data_dir: Path | None = None
     artifacts_dir: Path | None = None
+    gang_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ class Searches:
             device=self._place.device,
             data_dir=self._place.data_dir,
             artifacts_dir=self._artifacts_dir(search.spec),
+            rank=assignment.gang.rank,
+            world_size=max(1, assignment.gang.size),
         )
 
     def _artifacts_dir(self, spec: SearchSpec) -> Path | None:

@@ -13,6 +13,8 @@ import reprlib
 import signal
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,11 +28,11 @@ from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.wire import decisions_to_proto
 from nasfleet.v1.fleet_pb2 import Assignment, Lowered, Lowering, SearchAnnouncement
 from nasfleet_trainer.course import Course, StoppedEarly
-from nasfleet_trainer.failures import classify
+from nasfleet_trainer.failures import TrainerUnableError, classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.seeds import SeedSeries
-from nasfleet_trainer.tasks.task import Report
+from nasfleet_trainer.tasks.task import Report, Task
 
 MOST_MESSAGE = 1_000  # characters
 
@@ -95,11 +97,12 @@ class Checked:
 
 
 class Reporter:
-    """Sends the epochs of one child to the agent."""
+    """Sends the epochs of one child to the agent; of a gang only rank 0 does: the others' epochs are the same."""
 
-    def __init__(self, wire: Wire, course: Course) -> None:
+    def __init__(self, wire: Wire, course: Course, rank: int) -> None:
         self._wire = wire
         self._course = course
+        self._rank = rank
 
     def __call__(self, epoch: EpochMeasurement, *, examples: int | None = None) -> None:
         """Send one epoch, and what only this process can know of the device.
@@ -107,7 +110,8 @@ class Reporter:
         Raises:
             StoppedEarly: if the training ends with it.
         """
-        self._wire.send(Kind.EPOCH, epoch_to_proto(epoch).SerializeToString())
+        if self._rank == 0:
+            self._wire.send(Kind.EPOCH, epoch_to_proto(epoch).SerializeToString())
         gauges: dict[str, float] = {}
         if examples is not None and epoch.seconds > 0:
             gauges["examples_per_second"] = examples / epoch.seconds
@@ -119,13 +123,13 @@ class Reporter:
         self._course.take(epoch)
 
 
-def train(searches: Searches, assignment: Assignment, wire: Wire) -> None:
+def train(searches: Searches, assignment: Assignment, wire: Wire, place: Place) -> None:
     """Train one child and send what came of it, whatever that is."""
     try:
         if timeout := searches.of(assignment).spec.trial.timeout:
             # The agent ends this process a moment later and takes the stack from standard error.
             faulthandler.dump_traceback_later(timeout)
-        measurement = _measure(searches, assignment, wire)
+        measurement = _measure(searches, assignment, wire, place)
         wire.send(Kind.MEASUREMENT, measurement_to_proto(measurement).SerializeToString())
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a task is somebody else's code; the table knows each error
         wire.send(Kind.FAILURE, failure_to_proto(classify(error)).SerializeToString())
@@ -133,23 +137,46 @@ def train(searches: Searches, assignment: Assignment, wire: Wire) -> None:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _measure(searches: Searches, assignment: Assignment, wire: Wire) -> Measurement:
+def _measure(searches: Searches, assignment: Assignment, wire: Wire, place: Place) -> Measurement:
     """Return what the search's task says of a child, or raise InvalidInputError if a user's task says something else."""
     section, run = searches.of(assignment).spec.task, searches.child_run(assignment)
     name = section.object if isinstance(section, PluginTask) else type(section).__name__
     task, course = searches.task(assignment), Course(lambda: wire.ended_early == assignment.fence)
-    series = SeedSeries(run, Reporter(wire, course))
+    if run.world_size > 1 and not getattr(task, "trains_in_gangs", False):
+        raise TrainerUnableError(
+            f"{name} cannot train one network in {run.world_size} trainers: remove spec.gang, or give its class "
+            "trains_in_gangs = True once it can"
+        )
+    series = SeedSeries(run, Reporter(wire, course, run.rank))
     try:
-        for child, report in series.children():
-            measured = task.train(child, Checked(report, name))
-            if not isinstance(measured, Measurement):
-                raise InvalidInputError(
-                    f"{name}.train returned {reprlib.repr(measured)}: return a nasfleet.measurement.Measurement"
-                )
-            series.add(measured)
+        with _gang(assignment, wire, place):
+            _train_series(task, series, name)
     except StoppedEarly:
         return course.so_far()
-    return course.flagged(series.measurement())
+    measurement = course.flagged(series.measurement())
+    return replace(measurement, trainer_seconds=measurement.seconds * run.world_size) if run.world_size > 1 else measurement
+
+
+def _train_series(task: Task, series: SeedSeries, name: str) -> None:
+    for child, report in series.children():
+        measured = task.train(child, Checked(report, name))
+        if not isinstance(measured, Measurement):
+            raise InvalidInputError(
+                f"{name}.train returned {reprlib.repr(measured)}: return a nasfleet.measurement.Measurement"
+            )
+        series.add(measured)
+
+
+def _gang(assignment: Assignment, wire: Wire, place: Place) -> AbstractContextManager[None]:
+    """Return the context in which a child is trained: that of its gang, if it has one."""
+    if not assignment.HasField("gang"):
+        return nullcontext()
+    from nasfleet_trainer.gathering import gathered  # not before: it imports torch
+
+    def announce(port: int) -> None:
+        wire.send(Kind.PORT, str(port).encode())
+
+    return gathered(assignment.gang, place.device, place.gang_host, announce)
 
 
 def lower_space(lowering: Lowering, wire: Wire) -> None:
@@ -176,17 +203,19 @@ def main() -> NoReturn:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--artifacts-dir", type=Path)
+    parser.add_argument("--gang-host", default="")
     arguments = parser.parse_args()
     faulthandler.enable()
     wire = Wire()
-    searches = Searches(Place(arguments.device, arguments.data_dir, arguments.artifacts_dir))
+    place = Place(arguments.device, arguments.data_dir, arguments.artifacts_dir, arguments.gang_host)
+    searches = Searches(place)
     wire.send(Kind.READY)
     while True:
         match wire.receive():
             case Kind.SEARCH, payload:
                 searches.announce(SearchAnnouncement.FromString(payload))
             case Kind.ASSIGNMENT, payload:
-                train(searches, Assignment.FromString(payload), wire)
+                train(searches, Assignment.FromString(payload), wire, place)
             case Kind.LOWERING, payload:
                 lower_space(Lowering.FromString(payload), wire)
             case kind, _:

@@ -13,6 +13,7 @@ import structlog
 from nasfleet.v1.fleet_pb2 import Assignment, Lowered, Lowering, SearchAnnouncement
 from nasfleet.v1.trial_pb2 import (
     FAILURE_KIND_CRASHED,
+    FAILURE_KIND_GANG_BROKEN,
     FAILURE_KIND_OUT_OF_MEMORY,
     FAILURE_KIND_TIMED_OUT,
     FAILURE_KIND_TRAINER_UNABLE,
@@ -34,10 +35,11 @@ _START_SECONDS = 300.0  # importing from a cold network volume takes minutes, ne
 _EXIT_SECONDS = 5.0
 _TAIL_BYTES = 16_000
 # After these the process may hold memory or a device in an unknown state; other failures leave it as it was.
-_UNSAFE = (FAILURE_KIND_CRASHED, FAILURE_KIND_OUT_OF_MEMORY, FAILURE_KIND_TIMED_OUT)
+_UNSAFE = (FAILURE_KIND_CRASHED, FAILURE_KIND_GANG_BROKEN, FAILURE_KIND_OUT_OF_MEMORY, FAILURE_KIND_TIMED_OUT)
 
 OnEpoch = Callable[[EpochMeasurement], None]
 OnGauges = Callable[[Mapping[str, float]], None]
+OnPort = Callable[[int], None]
 
 
 class SlotProcess:
@@ -49,6 +51,8 @@ class SlotProcess:
             self._command += ["--data-dir", str(place.data_dir)]
         if place.artifacts_dir is not None:
             self._command += ["--artifacts-dir", str(place.artifacts_dir)]
+        if place.gang_host:
+            self._command += ["--gang-host", place.gang_host]
         count = str(threads)
         self._environment = os.environ | {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
         self._process: asyncio.subprocess.Process | None = None
@@ -57,11 +61,16 @@ class SlotProcess:
         self._forwarding: asyncio.Task[None] | None = None
 
     async def train(
-        self, announcement: SearchAnnouncement, assignment: Assignment, on_epoch: OnEpoch, on_gauges: OnGauges
+        self,
+        announcement: SearchAnnouncement,
+        assignment: Assignment,
+        on_epoch: OnEpoch,
+        on_gauges: OnGauges,
+        on_port: OnPort,
     ) -> Result:
         """Return what came of a child; if this is cancelled, the child is ended at once."""
         try:
-            result = await self._attempt(announcement, assignment, on_epoch, on_gauges)
+            result = await self._attempt(announcement, assignment, on_epoch, on_gauges, on_port)
         except BaseException:
             await self.close()
             raise
@@ -104,7 +113,12 @@ class SlotProcess:
             self._forwarding.cancel()
 
     async def _attempt(
-        self, announcement: SearchAnnouncement, assignment: Assignment, on_epoch: OnEpoch, on_gauges: OnGauges
+        self,
+        announcement: SearchAnnouncement,
+        assignment: Assignment,
+        on_epoch: OnEpoch,
+        on_gauges: OnGauges,
+        on_port: OnPort,
     ) -> Result:
         try:
             process = await self._ready()
@@ -115,7 +129,7 @@ class SlotProcess:
         try:
             async with asyncio.timeout(limit + _STACK_SECONDS if limit else None):
                 await self._send(process, announcement, assignment)
-                return await _receive(process, on_epoch, on_gauges)
+                return await _receive(process, on_epoch, on_gauges, on_port)
         except TimeoutError:
             await self.close()
             return self._failure(FAILURE_KIND_TIMED_OUT, f"the attempt took longer than trial.timeout, {limit:g} s")
@@ -187,13 +201,15 @@ class SlotProcess:
         return Failure(kind=kind, message=message, traceback=self._tail.decode(errors="replace"))
 
 
-async def _receive(process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_gauges: OnGauges) -> Result:
+async def _receive(process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_gauges: OnGauges, on_port: OnPort) -> Result:
     while True:
         match await frames.read(_stdout(process)):
             case Kind.EPOCH, payload:
                 on_epoch(EpochMeasurement.FromString(payload))
             case Kind.GAUGES, payload:
                 on_gauges(json.loads(payload))
+            case Kind.PORT, payload:
+                on_port(int(payload))
             case Kind.MEASUREMENT, payload:
                 return Measurement.FromString(payload)
             case Kind.FAILURE, payload:

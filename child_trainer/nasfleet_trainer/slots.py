@@ -19,7 +19,12 @@ from nasfleet_trainer.tasks.loading import runs_inline
 
 OnEpoch = Callable[[int, trial_pb2.EpochMeasurement], None]
 _OnOwnEpoch = Callable[[trial_pb2.EpochMeasurement], None]
+_OnOwnPort = Callable[[int], None]
 OnEnd = Callable[[int, Result | None], None]
+OnPort = Callable[[int, int], None]
+
+# When a gang breaks, the trainer whose fault it is has so long to say why before the others say that they were left alone.
+BLAME_SECONDS = 5.0
 
 
 class Slots:
@@ -35,9 +40,10 @@ class Slots:
         self._at_work: dict[int, SlotProcess] = {}
         self._ended_early: set[int] = set()  # of the children that train in the agent's own loop
 
-    def start(self, assignment: Assignment, on_epoch: OnEpoch, on_end: OnEnd) -> None:
-        """Begin to train a child; `on_end` is called once, with None if it was stopped."""
-        child = asyncio.create_task(self._train(assignment, partial(on_epoch, assignment.fence)))
+    def start(self, assignment: Assignment, on_epoch: OnEpoch, on_end: OnEnd, on_port: OnPort) -> None:
+        """Begin to train a child; `on_end` is called once, with None if it was stopped, `on_port` if a gang meets there."""
+        reports = partial(on_epoch, assignment.fence), partial(on_port, assignment.fence)
+        child = asyncio.create_task(self._train(assignment, *reports))
         self._children[assignment.fence] = child
         # Not a `finally` in the task: a task that is cancelled before its first step never gets there.
         child.add_done_callback(partial(self._ended, assignment.fence, on_end))
@@ -67,18 +73,20 @@ class Slots:
         self._ended_early.discard(fence)
         on_end(fence, None if child.cancelled() else child.result())
 
-    async def _train(self, assignment: Assignment, on_epoch: _OnOwnEpoch) -> Result:
+    async def _train(self, assignment: Assignment, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
         with self._metrics.child():
-            result = await self._measure(assignment, on_epoch)
+            result = await self._measure(assignment, on_epoch, on_port)
+            if isinstance(result, trial_pb2.Failure) and result.kind == trial_pb2.FAILURE_KIND_GANG_BROKEN:
+                await asyncio.sleep(BLAME_SECONDS)
         self._metrics.count(result)
         return result
 
-    async def _measure(self, assignment: Assignment, on_epoch: _OnOwnEpoch) -> Result:
+    async def _measure(self, assignment: Assignment, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
         try:
             search = self._searches.of(assignment)
             if runs_inline(search.spec):
                 return await self._inline(assignment, search.spec.trial.timeout, on_epoch)
-            return await self._in_process(assignment, search.announcement, on_epoch)
+            return await self._in_process(assignment, search.announcement, on_epoch, on_port)
         except Exception as error:  # noqa: BLE001 - a task may raise anything; the table knows what each error means
             return failure_to_proto(classify(error))
 
@@ -109,6 +117,7 @@ class Slots:
         assignment: Assignment,
         announcement: SearchAnnouncement,
         on_epoch: _OnOwnEpoch,
+        on_port: _OnOwnPort,
     ) -> Result:
         def pass_on(epoch: trial_pb2.EpochMeasurement) -> None:
             self._metrics.epoch(epoch.seconds)
@@ -117,7 +126,7 @@ class Slots:
         process = self._idle.pop() if self._idle else SlotProcess(self._place, self._threads)
         self._at_work[assignment.fence] = process
         try:
-            return await process.train(announcement, assignment, pass_on, partial(self._metrics.gauge, process))
+            return await process.train(announcement, assignment, pass_on, partial(self._metrics.gauge, process), on_port)
         finally:
             self._metrics.forget(process)
             del self._at_work[assignment.fence]

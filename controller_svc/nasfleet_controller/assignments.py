@@ -2,16 +2,17 @@
 
 import hashlib
 
-from nasfleet_controller.orders import Assignment
+from nasfleet_controller.orders import Assignment, GangPlace
 from nasfleet_controller.search import Search
 from nasfleet_controller.trainers import Lease
 
 
-def assignment_of(search: Search, lease: Lease) -> Assignment:
-    """Return what a trainer is told of the trial that it has the lease of."""
+def assignment_of(search: Search, lease: Lease, rank: int = 0) -> Assignment:
+    """Return what a trainer is told of the trial that it has the lease of, alone or as this rank of a gang."""
     trial = search.trial(lease.number)
     seed = child_seed(search.spec.seed, lease.number)
-    return Assignment(lease.fence, search.name, lease.number, trial.tokens, trial.layers, seed)
+    place = GangPlace(rank, lease.size, lease.meeting if rank else None) if lease.size > 1 else None
+    return Assignment(lease.fence, search.name, lease.number, trial.tokens, trial.layers, seed, place)
 
 
 def child_seed(seed: int, number: int) -> int:

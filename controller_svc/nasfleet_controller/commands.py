@@ -144,4 +144,4 @@ class SearchCommands:
     def _view(self, search: Search) -> SearchView:
         state, moment = self._runner.state, this_moment()
         rate = state.rates[search.search_id].per_second(moment.now)
-        return view_search(search, state.notices.get(search.search_id, ""), rate, moment.at)
+        return view_search(search, state.notice(search), rate, moment.at)

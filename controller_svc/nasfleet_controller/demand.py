@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from itertools import chain, islice
 
 from nasfleet.names import PoolName
-from nasfleet_controller.dispatcher import Demand
 from nasfleet_controller.free_slots import FreeSlots
+from nasfleet_controller.placing import Demand
 from nasfleet_controller.pools import Pools, selects
 from nasfleet_controller.search import Search
 from nasfleet_controller.trainers import Trainer
@@ -33,6 +33,7 @@ def demand_of(search: Search) -> Demand:
         search.name.namespace,
         search.selector,
         search.spec.trial.lease_seconds,
+        search.spec.gang.size,
     )
 
 
@@ -50,14 +51,14 @@ def wanted_slots(pools: Pools, searches: Iterable[Search], trainers: Iterable[Tr
     wanted: Counter[PoolName] = Counter()
     for search in searches:
         slots = chain(occupied[search.search_id], (trainer.profile.pool for trainer in free.suiting(demand_of(search))))
-        there = Counter(islice(slots, search.wanted_leases))
+        there = Counter(islice(slots, search.wanted_leases * search.spec.gang.size))
         wanted += _parts(pools, search, there)
     return wanted
 
 
 def _parts(pools: Pools, search: Search, there: Counter[PoolName | None]) -> Counter[PoolName]:
     """Return the slots of each pool that a search asks for, given those that are there for it."""
-    missing = search.wanted_leases - there.total()
+    missing = search.wanted_leases * search.spec.gang.size - there.total()
     names = [
         pool.name
         for pool in list(pools.declared.values())

@@ -1,48 +1,20 @@
-"""Who works on what: trainers, their leases and fences, and which trainer gets the next trial. Pure: `now` comes in.
+"""Who works on what: trainers, their leases and fences. Pure: `now` comes in.
 
 `now` is a monotonic clock's, in seconds: a lease must not end because somebody set the time. A lease lasts as long as its
-trainer was heard of within the search's lease time; what it protects is decided by its fence, never by the clock.
+trainer was heard of within the search's lease time; what it protects is decided by its fence, never by the clock. A gang has
+one lease, which all its members hold: what ends it ends it for all of them.
 """
 
-import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 
 from nasfleet.names import PoolName
-from nasfleet_controller.pools import Pools, selects
+from nasfleet_controller.placing import MOST_PER_SLOT, Bookings, Demand, Placement, place
+from nasfleet_controller.pools import Pools
 from nasfleet_controller.records import PoolDeclared
 from nasfleet_controller.trainers import Lease, Standing, Trainer, TrainerProfile
 
 UNABLE_BACKOFF_SECONDS = 30.0
-PREFETCH_PER_SLOT = 1
-MOST_PER_SLOT = 1 + PREFETCH_PER_SLOT
-
-
-@dataclass(slots=True)
-class Demand:
-    """What one search asks of the fleet: `available` more leases of so many seconds, beside the `running` ones it has."""
-
-    search_id: int
-    available: int
-    running: int
-    weight: float
-    namespace: str
-    labels: Mapping[str, str]
-    lease_seconds: float = math.inf
-
-    @property
-    def share(self) -> float:
-        """Leases for each unit of weight; the search with the smallest is served first."""
-        return self.running / self.weight
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A trainer for the next trial of a search."""
-
-    search_id: int
-    instance_id: str
 
 
 class Dispatcher:
@@ -53,6 +25,7 @@ class Dispatcher:
         self.pools = Pools(pools)
         self.trainers: dict[str, Trainer] = {}
         self.leases: dict[int, Lease] = {}
+        self.bookings = Bookings()
         self._roomy: dict[str, Trainer] = {}  # those that may hold more, so that nobody looks through the whole fleet
         self._ranks = count()
         self._told_to_leave: set[str] = set()
@@ -65,14 +38,16 @@ class Dispatcher:
         """
         known = self.trainers.get(profile.instance_id)
         if known is None:
-            self._enlist(profile, now)
-            return [], sorted(held)
+            known = self._enlist(profile, now)
         known.profile, known.heard_at, known.connected = profile, now, True
         known.standing = self.pools.standing(profile)
         self._note_room(known)
         for lease in known.leases.values():
             lease.wanted_back = False  # the order may not have reached it
-        dropped = [lease for fence, lease in known.leases.items() if fence not in held]
+        self._take_in_members(known, held)
+        dropped = [
+            lease for fence, lease in known.leases.items() if fence not in held and lease.is_told_to(profile.instance_id)
+        ]
         return dropped, sorted(set(held) - known.leases.keys())
 
     def disconnect(self, instance_id: str) -> None:
@@ -96,20 +71,17 @@ class Dispatcher:
         """Give out a lease under the next fence."""
         self.last_fence += 1
         lease = Lease(self.last_fence, placement.search_id, number, placement.instance_id, lease_seconds, now)
-        self._hold(self.trainers[placement.instance_id], lease)
+        lease.size = 1 + len(placement.others)
+        lease.others += placement.others
+        for member in lease.members:
+            self._hold(self.trainers[member], lease)
         return lease
 
     def end(self, fence: int, now: float) -> Lease:
         """Void a lease."""
         lease = self.leases.pop(fence)
-        trainer = self.trainers[lease.instance_id]
-        if not trainer.spare(1):
-            trainer.free_since = now
-        del trainer.leases[fence]
-        if not trainer.leases and trainer.unable_until.get(lease.search_id, now) <= now:
-            trainer.idle_since = now  # who only says again that it is unable has been idle all the while
-        self._note_room(trainer)
-        self._forget_if_gone(trainer)
+        for member in lease.members:
+            self._release(self.trainers[member], lease, now)
         return lease
 
     def declare(self, pool: PoolDeclared, cordoned: Collection[str]) -> bool:
@@ -157,14 +129,19 @@ class Dispatcher:
             trainer.heard_at = now
 
     def expired(self, now: float) -> list[Lease]:
-        """Return the leases whose trainers have been silent for too long."""
-        return [
-            lease for lease in self.leases.values() if now - self.trainers[lease.instance_id].heard_at > lease.lease_seconds
-        ]
+        """Return the leases of which a trainer has been silent, or not back after a restart, for too long."""
+        return [lease for lease in self.leases.values() if self.silence(lease, now) > lease.lease_seconds]
 
-    def mark_unable(self, lease: Lease, now: float) -> Trainer:
-        """Give a trainer nothing of a search for a while, for it said that it cannot run it; return it."""
-        trainer = self.trainers[lease.instance_id]
+    def silence(self, lease: Lease, now: float) -> float:
+        """Return for how many seconds nothing was heard of the trainer of a lease; of a gang, of the most silent one."""
+        if lease.is_whole and not lease.others:
+            return now - self.trainers[lease.instance_id].heard_at
+        silent = max(now - self.trainers[member].heard_at for member in lease.members)
+        return silent if lease.is_whole else max(silent, now - lease.granted_at)
+
+    def mark_unable(self, lease: Lease, now: float, instance_id: str | None = None) -> Trainer:
+        """Give a trainer, rank 0 unless said otherwise, nothing of a search for a while: it cannot run it; return it."""
+        trainer = self.trainers[instance_id or lease.instance_id]
         trainer.unable_until[lease.search_id] = now + UNABLE_BACKOFF_SECONDS
         self.pools.doubt(trainer.profile.pool, lease.search_id)
         return trainer
@@ -176,35 +153,14 @@ class Dispatcher:
 
     def note_measured(self, lease: Lease) -> None:
         """Take note that a trainer has measured a trial."""
-        trainer = self.trainers[lease.instance_id]
-        trainer.measured += 1
-        self.pools.trust(trainer.profile.pool, lease.search_id)
+        self.trainers[lease.instance_id].measured += 1
+        for member in lease.members:
+            trainer = self.trainers[member]
+            self.pools.trust(trainer.profile.pool, lease.search_id)
 
     def place(self, demands: Sequence[Demand], now: float) -> Iterator[Placement]:
-        """Yield a trainer for each next trial; the caller grants it before it asks for another.
-
-        Searches are served by weight. Trainers with a free slot come first, in the order in which they joined the fleet, so
-        that whoever is not needed stays idle; then one trial for each slot is given ahead of time, so that no trainer waits
-        between two children.
-        """
-        for per_slot in (1, MOST_PER_SLOT):
-            roomy = (trainer for trainer in self._roomy.values() if trainer.takes_work(now) and trainer.spare(per_slot))
-            ranked = sorted(roomy, key=lambda trainer: trainer.rank)
-            spare = {trainer.profile.instance_id: trainer for trainer in ranked}
-            waiting = [demand for demand in demands if demand.available > 0]
-            while spare and waiting:
-                demand = min(waiting, key=lambda candidate: candidate.share)
-                chosen = next((name for name, trainer in spare.items() if suits(trainer, demand, now)), None)
-                if chosen is None:
-                    waiting.remove(demand)
-                    continue
-                yield Placement(demand.search_id, chosen)
-                demand.available -= 1
-                demand.running += 1
-                if demand.available <= 0:
-                    waiting.remove(demand)
-                if not spare[chosen].spare(per_slot):
-                    del spare[chosen]
+        """Yield a trainer for each next trial; the caller grants it before it asks for another."""
+        yield from place(self.trainers, self._roomy.values(), self.bookings, demands, now)
 
     def _enlist(self, profile: TrainerProfile, now: float) -> Trainer:
         standing = self.pools.standing(profile)
@@ -223,6 +179,23 @@ class Dispatcher:
         trainer.leases[lease.fence] = self.leases[lease.fence] = lease
         self._note_room(trainer)
 
+    def _release(self, trainer: Trainer, lease: Lease, now: float) -> None:
+        if not trainer.spare(1):
+            trainer.free_since = now
+        del trainer.leases[lease.fence]
+        if not trainer.leases and trainer.unable_until.get(lease.search_id, now) <= now:
+            trainer.idle_since = now  # who only says again that it is unable has been idle all the while
+        self._note_room(trainer)
+        self._forget_if_gone(trainer)
+
+    def _take_in_members(self, trainer: Trainer, held: Sequence[int]) -> None:
+        """Take a trainer back into gangs of which a restart left rank 0 only: nobody but a member was ever told the fence."""
+        for fence in held:
+            lease = self.leases.get(fence)
+            if lease is not None and not lease.is_whole and trainer.profile.instance_id not in lease.members:
+                lease.others.append(trainer.profile.instance_id)
+                self._hold(trainer, lease)
+
     def _note_room(self, trainer: Trainer) -> None:
         if trainer.spare(MOST_PER_SLOT):
             self._roomy[trainer.profile.instance_id] = trainer
@@ -237,11 +210,3 @@ class Dispatcher:
 def _may_be_of(trainer: Trainer, pool: PoolName) -> bool:
     """Return whether this trainer, of which a restart left only leases, served searches that the pool serves."""
     return trainer.profile.pool is None and trainer.standing.namespace == pool.namespace
-
-
-def suits(trainer: Trainer, demand: Demand, now: float) -> bool:
-    """Return whether a lease makes sense: one that would expire at once is none."""
-    if now - trainer.heard_at > demand.lease_seconds or trainer.unable_until.get(demand.search_id, now) > now:
-        return False
-    standing = trainer.standing
-    return standing.namespace in {None, demand.namespace} and selects(demand.labels, standing.labels)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
-from nasfleet_controller.dispatcher import Demand, suits
+from nasfleet_controller.placing import Demand, suits
 from nasfleet_controller.trainers import Trainer
 
 
@@ -37,7 +37,7 @@ class FreeSlots:
     def _count(self, trainer: Trainer) -> None:
         unable = frozenset(search_id for search_id, until in list(trainer.unable_until.items()) if until > self._now)
         labels, silent = frozenset(trainer.standing.labels.items()), math.ceil(self._now - trainer.heard_at)
-        key = (trainer.profile.pool, trainer.standing.namespace, labels, unable, silent)
+        key = (trainer.profile.pool, trainer.standing.namespace, labels, unable, silent, bool(trainer.profile.gang_host))
         kind = self._kinds.setdefault(key, _Kind(trainer))
         kind.example = min(kind.example, trainer, key=lambda one: one.heard_at)
         kind.free += trainer.profile.slots - len(trainer.leases)

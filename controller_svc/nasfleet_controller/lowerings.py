@@ -16,9 +16,10 @@ from typing import assert_never
 from nasfleet.catalogue.known_decisions import with_space
 from nasfleet_controller.connection import Connection
 from nasfleet_controller.demand import demand_of
-from nasfleet_controller.dispatcher import UNABLE_BACKOFF_SECONDS, Dispatcher, suits
+from nasfleet_controller.dispatcher import UNABLE_BACKOFF_SECONDS, Dispatcher
 from nasfleet_controller.moment import Moment
 from nasfleet_controller.orders import Lowering
+from nasfleet_controller.placing import suits
 from nasfleet_controller.records import Record
 from nasfleet_controller.reports import Lowered, NoSpace, Unable
 from nasfleet_controller.search import Search

@@ -8,8 +8,17 @@ from nasfleet_controller.reports import OutcomeStatus
 
 
 @dataclass(frozen=True, slots=True)
+class GangPlace:
+    """The place of a trainer in a gang; `meeting` is the host and port of rank 0, which is not told it but says it."""
+
+    rank: int
+    size: int
+    meeting: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """One trial for a trainer."""
+    """One trial for a trainer, alone or in a gang."""
 
     fence: int
     search: SearchName
@@ -17,6 +26,7 @@ class Assignment:
     tokens: tuple[int, ...]
     layers: int | None
     seed: int
+    gang: GangPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

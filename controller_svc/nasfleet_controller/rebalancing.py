@@ -5,25 +5,28 @@ wait, such a lease only holds its trial up. Its trainer is asked for it; if the 
 A trial that has moved begins at once unless its new trainer is full again by then; it waits there then, and may move once more.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from nasfleet_controller.dispatcher import Demand
 from nasfleet_controller.free_slots import FreeSlots
+from nasfleet_controller.placing import Demand
 from nasfleet_controller.trainers import Lease, Trainer
 
 PATIENCE_SECONDS = 2.0  # behind a child that trains for less, a lease begins about as soon as it could have moved
 
 
-def wanted_back(trainers: Iterable[Trainer], demands: Mapping[int, Demand], now: float) -> list[Lease]:
+def wanted_back(
+    trainers: Iterable[Trainer], demands: Mapping[int, Demand], now: float, booked: Collection[str] = ()
+) -> list[Lease]:
     """Return the leases to ask for now, given that nothing else is there for the trainers with a free slot.
 
     Args:
         trainers: the whole fleet.
         demands: those of the searches that run, by id.
         now: the time, in seconds.
+        booked: trainers whose free slots are kept for gangs.
     """
     trainers = list(trainers)
-    if not (slots := FreeSlots(trainers, now)):
+    if not (slots := FreeSlots((trainer for trainer in trainers if trainer.profile.instance_id not in booked), now)):
         return []
     waiting = [lease for trainer in trainers for lease in _ahead_of_time(trainer, now)]
     waiting.sort(key=lambda lease: not lease.wanted_back)  # what was asked for already will need its slot first

@@ -48,10 +48,11 @@ class Lowered:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a trainer has to say; an empty one is a heartbeat."""
+    """What a trainer has to say; an empty one is a heartbeat. Where a gang meets is said by fence, as host and port."""
 
     started: tuple[int, ...] = ()
     progress: tuple[tuple[int, tuple[EpochMeasurement, ...]], ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     draining: bool = False
     lowered: tuple[Lowered, ...] = ()
+    meetings: tuple[tuple[int, tuple[str, int]], ...] = ()

@@ -13,4 +13,5 @@ def restore_leases(dispatcher: Dispatcher, searches: Iterable[Search], now: floa
         for number, held in search.leases.items():
             profile = TrainerProfile(held.instance_id, held.trainer, slots=1)
             lease = Lease(held.fence, search.search_id, number, held.instance_id, search.spec.trial.lease_seconds, now)
+            lease.size = search.spec.gang.size
             dispatcher.restore(lease, profile, search.name.namespace, now)

@@ -13,6 +13,7 @@ from nasfleet_controller.assignments import assignment_of
 from nasfleet_controller.connection import Connection, StreamTakenOverError
 from nasfleet_controller.demand import demand_of
 from nasfleet_controller.dispatcher import Dispatcher
+from nasfleet_controller.gatherings import gather, too_few
 from nasfleet_controller.lowerings import Lowerings
 from nasfleet_controller.moment import Moment
 from nasfleet_controller.outcomes import Outcomes
@@ -135,8 +136,9 @@ class ControllerState:
         if report.draining:
             self.dispatcher.leaves(connection.instance_id)
         for fence in report.started:
-            if (lease := self.dispatcher.leases.get(fence)) is not None:
+            if (lease := self.dispatcher.leases.get(fence)) is not None and (lease.size == 1 or lease.started_at is None):
                 lease.started_at = moment.now
+        gather(self.dispatcher.leases, self.searches, self.streams, report, connection.instance_id)
         for fence, epochs in report.progress:
             if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
                 self.dispatcher.note_epoch(lease, epochs[-1].epoch, epochs[-1].value)
@@ -153,6 +155,11 @@ class ControllerState:
         """Return whether an outcome with this fence can be judged without asking the store."""
         given = fence <= self.dispatcher.last_fence
         return not given or fence in self.dispatcher.leases or fence in self.outcomes
+
+    def notice(self, search: Search) -> str:
+        """Return what people should know of why a search does not go on; empty if there is nothing."""
+        notice, count = self.notices.get(search.search_id, ""), self.dispatcher.bookings.short.get(search.search_id)
+        return notice if notice or count is None else too_few(search.spec.gang.size, count)
 
     def drain(self, names: Sequence[str]) -> list[str]:
         """Ask trainers to leave; return the names of those that are there."""
@@ -189,8 +196,8 @@ class ControllerState:
 
     def _expire(self, moment: Moment) -> None:
         for lease in self.dispatcher.expired(moment.now):
-            silent = moment.now - self.dispatcher.trainers[lease.instance_id].heard_at
-            why = f"nothing was heard of the trainer for {silent:.0f} s"
+            whose = "the trainer" if lease.size == 1 else "a trainer of the gang"
+            why = f"nothing was heard of {whose} for {self.dispatcher.silence(lease, moment.now):.0f} s"
             self._fail(lease, None, Failure(FailureKind.LEASE_EXPIRED, why), moment)
 
     def _dismiss(self, trainer: Trainer, moment: Moment) -> None:
@@ -207,13 +214,16 @@ class ControllerState:
     def _ask_back(self, moment: Moment) -> None:
         """Ask for what waits behind a child though another trainer could begin it."""
         demands = {search_id: demand_of(search) for search_id, search in self.searches.items() if search.running}
-        for lease in wanted_back(self.dispatcher.trainers.values(), demands, moment.now):
+        booked = self.dispatcher.bookings.against(-1)
+        for lease in wanted_back(self.dispatcher.trainers.values(), demands, moment.now, booked):
             lease.wanted_back = True
             self.streams.orders_for(lease.instance_id).wanted_back.append(lease.fence)
 
     def _assign(self, moment: Moment) -> None:
         demands = [demand_of(search) for search in self.searches.values() if search.available]
-        for placement in self.dispatcher.place(demands, moment.now) if demands else ():
+        bookings = self.dispatcher.bookings
+        asked = demands or bookings.line or bookings.short
+        for placement in self.dispatcher.place(demands, moment.now) if asked else ():
             search = self.searches[placement.search_id]
             trainer = self.dispatcher.trainers[placement.instance_id]
             waited = moment.now - trainer.free_since if trainer.spare(1) else 0.0
@@ -224,14 +234,16 @@ class ControllerState:
 
     def _take_outcome(self, connection: Connection, outcome: Outcome, moment: Moment) -> OutcomeStatus:
         lease = self.dispatcher.leases.get(outcome.fence)
-        if lease is None or lease.instance_id != connection.instance_id:
+        if lease is None or connection.instance_id not in lease.members:
             if self.outcomes.ended(outcome.fence, outcome.outcome_id):
                 return OutcomeStatus.DUPLICATE
             if outcome.fence <= self.dispatcher.last_fence:
                 self._records.append(LateOutcome(outcome.fence, outcome.outcome_id))
             return OutcomeStatus.LATE
         if isinstance(outcome.result, Failure):
-            self._fail(lease, outcome.outcome_id, outcome.result, moment)
+            self._fail(lease, outcome.outcome_id, outcome.result, moment, connection.instance_id)
+        elif lease.instance_id != connection.instance_id:
+            return OutcomeStatus.LATE  # the measurement of a gang is rank 0's
         else:
             self._measure(lease, outcome.outcome_id, outcome.result, moment)
         return OutcomeStatus.COUNTED
@@ -245,16 +257,21 @@ class ControllerState:
             self.dispatcher.note_measured(lease)
             self.keep(records, moment)
 
-    def _fail(self, lease: Lease, outcome_id: str | None, failure: Failure, moment: Moment) -> None:
+    def _fail(
+        self, lease: Lease, outcome_id: str | None, failure: Failure, moment: Moment, instance_id: str | None = None
+    ) -> None:
         if failure.kind is FailureKind.TRAINER_UNABLE:
-            name = self.dispatcher.mark_unable(lease, moment.now).profile.name
+            name = self.dispatcher.mark_unable(lease, moment.now, instance_id).profile.name
             self.notices[lease.search_id] = f"{name} cannot run this search: {failure.message}"
-        seconds = 0.0 if lease.started_at is None else moment.now - lease.started_at
+        elif failure.kind is FailureKind.GANG_BROKEN:
+            self.notices[lease.search_id] = f"a gang of this search broke: {failure.message}"
+        seconds = 0.0 if lease.started_at is None else (moment.now - lease.started_at) * lease.size
         self.keep(self.searches[lease.search_id].fail(lease.number, outcome_id, failure, seconds, moment.at), moment)
 
     def _void(self, ended: AttemptEnded, moment: Moment) -> None:
         lease = self.dispatcher.leases[ended.fence]
         self.outcomes.remember(ended.fence, ended.outcome_id)
-        if ended.outcome_id is None:
-            self.streams.orders_for(lease.instance_id).stopped.append(ended.fence)
+        if ended.outcome_id is None or lease.size > 1:  # whoever said it knows it already, and does nothing
+            for member in lease.members:
+                self.streams.orders_for(member).stopped.append(ended.fence)
         self.dispatcher.end(ended.fence, moment.now)

@@ -21,6 +21,10 @@ class Streams:
         """Return whether this is its trainer's stream; an older one, which a newer has taken over from, is not."""
         return self._connections.get(connection.instance_id) is connection
 
+    def has(self, instance_id: str) -> bool:
+        """Return whether a trainer has a stream."""
+        return instance_id in self._connections
+
     def of(self, instance_id: str) -> Connection:
         """Return the stream of a trainer that has one."""
         return self._connections[instance_id]

@@ -31,6 +31,7 @@ class TrainerProfile:
     device: str = "cpu"
     device_memory_bytes: int | None = None
     lowers_spaces: bool = False
+    gang_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Standing:
 
 @dataclass(slots=True)
 class Lease:
-    """The right of one trainer to work on one trial, and what was heard of it.
+    """The right of one trainer, or of one gang, to work on one trial, and what was heard of it.
 
     Attributes:
         lease_seconds: how long it outlives its trainer's last word.
@@ -58,6 +59,9 @@ class Lease:
         started_at: when the training began; None while the trial waits for a slot.
         epoch: the last epoch reported, 0 before the first; `value` is the figure of merit then.
         wanted_back: whether its trainer was asked for it, since another could begin it now.
+        size: how many trainers hold it; after a restart of the controller `others` come back one by one.
+        others: the further members of a gang beside `instance_id`, which is rank 0; in the order of their ranks when granted.
+        meeting: where the gang meets, once rank 0 has said it; the others are told of the trial then.
     """
 
     fence: int
@@ -70,6 +74,23 @@ class Lease:
     epoch: int = 0
     value: float | None = None
     wanted_back: bool = False
+    size: int = 1
+    others: list[str] = field(default_factory=list)
+    meeting: tuple[str, int] | None = None
+
+    @property
+    def members(self) -> list[str]:
+        """All trainers that hold it, rank 0 first."""
+        return [self.instance_id, *self.others]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all members are known; after a restart only rank 0 is, until the others are back."""
+        return 1 + len(self.others) == self.size
+
+    def is_told_to(self, instance_id: str) -> bool:
+        """Return whether a member knows that it holds this: others than rank 0 are told when they can join it."""
+        return instance_id == self.instance_id or self.meeting is not None
 
 
 @dataclass(slots=True)
@@ -114,3 +135,8 @@ class Trainer:
     def spare(self, per_slot: int) -> bool:
         """Return whether it holds fewer than `per_slot` leases per slot."""
         return len(self.leases) < self.profile.slots * per_slot
+
+    def has_room(self, per_slot: int) -> bool:
+        """Return whether it may be given more: nothing ahead of time while a gang has a slot of which it was not told yet."""
+        told = all(lease.is_told_to(self.profile.instance_id) for lease in self.leases.values())
+        return self.spare(per_slot if told else 1)

@@ -83,7 +83,8 @@ def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> l
     if spec.artifacts_claim is not None:
         told["NASFLEET_ARTIFACTS"] = "/artifacts"
     name = {"name": "NASFLEET_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    return [name, *({"name": variable, "value": value} for variable, value in told.items())]
+    address = {"name": "NASFLEET_GANG_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    return [name, *({"name": variable, "value": value} for variable, value in told.items()), address]
 
 
 def _resources(spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:

@@ -125,6 +125,7 @@ class FailureKind(Enum):
     LEASE_EXPIRED = 6
     RETURNED = 7
     TRAINER_UNABLE = 8
+    GANG_BROKEN = 9
 
     @property
     def failure_class(self) -> FailureClass:
@@ -141,6 +142,7 @@ _CLASS_OF = {
     FailureKind.LEASE_EXPIRED: FailureClass.INFRASTRUCTURE,
     FailureKind.RETURNED: FailureClass.RETURNED,
     FailureKind.TRAINER_UNABLE: FailureClass.INFRASTRUCTURE,
+    FailureKind.GANG_BROKEN: FailureClass.INFRASTRUCTURE,
 }
 
 

@@ -234,3 +234,9 @@ def test_flags_of_the_programs_reach_them(arguments: list[str], parts: tuple[str
     assert ended.returncode == 2
     assert all(part in ended.stderr for part in parts)
     assert "Traceback" not in ended.stderr
+
+
+def test_a_gang_larger_than_the_trainers_that_are_to_be_started(folder: Path) -> None:
+    told = run_changed(folder, "synthetic: {}", "imageClassification: {}\n  gang: {size: 3}", "--trainers", "2")
+    refused(told, "spec.gang.size is 3, more than the 2 trainers that are to be started", "give --trainers 3 or more")
+    assert not (folder / "nasfleet-state").exists(), "nothing was started"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from nasfleet.catalogue import Budget, PoolSelector
 from nasfleet.names import PoolName, SearchName
 from nasfleet_controller.demand import wanted_slots
-from nasfleet_controller.dispatcher import UNABLE_BACKOFF_SECONDS, Demand, Dispatcher
+from nasfleet_controller.dispatcher import UNABLE_BACKOFF_SECONDS, Dispatcher
+from nasfleet_controller.placing import Demand
 from nasfleet_controller.records import PoolDeclared, Proposal, SearchState
 from nasfleet_controller.search import Search
 from nasfleet_controller.snapshots import SearchSnapshot

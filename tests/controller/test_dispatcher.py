@@ -5,15 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasfleet_controller.connection import Connection
-from nasfleet_controller.dispatcher import (
-    MOST_PER_SLOT,
-    PREFETCH_PER_SLOT,
-    UNABLE_BACKOFF_SECONDS,
-    Demand,
-    Dispatcher,
-    Placement,
-)
+from nasfleet_controller.dispatcher import UNABLE_BACKOFF_SECONDS, Dispatcher
 from nasfleet_controller.moment import Moment
+from nasfleet_controller.placing import MOST_PER_SLOT, PREFETCH_PER_SLOT, Demand, Placement
 from nasfleet_controller.state import ControllerState
 from nasfleet_controller.trainers import SILENT_SECONDS, Lease, TrainerProfile
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasfleet.names import PoolName
-from nasfleet_controller.dispatcher import Demand, Dispatcher
+from nasfleet_controller.dispatcher import Dispatcher
+from nasfleet_controller.placing import Demand
 from nasfleet_controller.records import PoolDeclared
 from nasfleet_controller.trainers import TrainerProfile
 

@@ -6,7 +6,8 @@ from collections.abc import ItemsView, Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet_controller.dispatcher import Demand, Dispatcher, Placement, suits
+from nasfleet_controller.dispatcher import Dispatcher
+from nasfleet_controller.placing import Demand, Placement, suits
 from nasfleet_controller.rebalancing import PATIENCE_SECONDS, wanted_back
 from nasfleet_controller.trainers import Lease, TrainerProfile
 

@@ -21,7 +21,7 @@ MALFORMED = {
     "unknown-field-far-from-all": ("epochs: 5}\n  budget", "epochs: 5, qqq: []}\n  budget", "spec.reward.bestOfLastEpochsCubed.qqq is not known (its value: []): known here: epochs"),
     "unknown-top-level": ("metadata:", "status: {}\nmetadata:", "status is not known (its value: {}): known here: apiVersion, kind, metadata, spec"),
     "unknown-strategy": ("reinforce:", "reenforce:", 'spec.strategy.reenforce is not known (its value: {"learningRate": 0.0006, "baselineDecay": 0.95, "batchSize":...): did you mean reinforce?'),
-    "not-served-field": ("seed: 1", "gang: {size: 4}", 'spec.gang is not served by this version (its value: {"size": 4}): remove it'),
+    "not-served-field": ("seed: 1", "finalTraining: {epochs: 4}", 'spec.finalTraining is not served by this version (its value: {"epochs": 4}): remove it'),
     "not-served-strategy": (_STRATEGY, "enas: {}", "spec.strategy.enas is not served by this version (its value: {}): remove it"),
     "not-served-space": (_SPACE, "enasMacro: {}", "spec.searchSpace.enasMacro is not served by this version (its value: {}): remove it"),
     "two-strategies": (_STRATEGY, f"{_STRATEGY}\n    random: {{}}", "spec.strategy gives reinforce and random: keep one of them"),
@@ -153,4 +153,8 @@ MALFORMED = {
     "two-rules-of-stopping": ("seed: 1", "earlyStopping: {median: {}, successiveHalving: {}}", "spec.earlyStopping gives median and successiveHalving: keep one of them"),
     "warm-start-of-exhaustive": (f"{_GROWTH}  strategy:\n    {_STRATEGY}", "  strategy:\n    exhaustive: {}\n  warmStart: {search: earlier}\n", "spec.warmStart is given with the strategy exhaustive, which is not taught by it: remove it, or use reinforce, evolution or bayesian"),
     "warm-start-from-nothing": ("seed: 1", "warmStart: {top: 8}", "spec.warmStart.search is missing: give text of 1 to 63 characters, lower-case letters, digits and hyphens, with a letter or digit at both ends"),
+    "gang-of-a-table": (f"{_SPACE}\n{_GROWTH}  strategy:\n    {_STRATEGY}\n  task:\n    {_TASK}\n  reward:\n    {_REWARD}", f"{_SPACE}\n  strategy:\n    {_STRATEGY}\n  gang: {{size: 2}}\n  task:\n    tabular: {{file: a.csv}}", "spec.gang.size is 2, and the task is one that one trainer does alone: give 1, or use imageClassification or plugin"),
+    "gang-without-a-share-for-each": ("epochs: 50}", "epochs: 50, batchSize: 7}\n  gang: {size: 4}", "spec.gang.size is 4, but imageClassification.batchSize is 7: give a smaller gang, or 8 images at least, 2 for each trainer"),
+    "gang-of-nobody": ("seed: 1", "gang: {size: 0}", "spec.gang.size is 0: give a whole number from 1 to 1,024, in trainers"),
+    "gang-that-is-stopped": ("seed: 1", "gang: {size: 2}\n  earlyStopping: {median: {}}", "spec.gang.size is 2, and early stopping ends a child in one trainer only: give 1, or remove earlyStopping"),
 }  # fmt: skip

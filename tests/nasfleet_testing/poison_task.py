@@ -9,6 +9,7 @@ import time
 from typing import NoReturn
 
 from nasfleet.measurement import EpochMeasurement, Measurement
+from nasfleet_trainer.failures import GangBrokenError
 from nasfleet_trainer.tasks.task import ChildRun, Report
 
 
@@ -82,3 +83,7 @@ def hang_in_a_loop_without_end() -> NoReturn:
     """Hang; its name is found in the stack."""
     while True:
         time.sleep(60)
+
+
+def left_alone() -> NoReturn:
+    raise GangBrokenError("rank 0 of 2 lost the others")

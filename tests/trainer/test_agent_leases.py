@@ -12,12 +12,13 @@ from nasfleet.v1.fleet_pb2 import (
     Acknowledgement,
     Hello,
     Outcome,
+    Rendezvous,
     SearchAnnouncement,
     Welcome,
     WorkRequest,
     WorkResponse,
 )
-from nasfleet.v1.trial_pb2 import FAILURE_KIND_RETURNED, EpochMeasurement, Measurement
+from nasfleet.v1.trial_pb2 import FAILURE_KIND_NOT_FINITE, FAILURE_KIND_RETURNED, EpochMeasurement, Failure, Measurement
 from nasfleet_testing.scripted_controller import assign
 from nasfleet_trainer.leases import FAREWELL_SECONDS, Action, Leases, Start, Stop
 
@@ -293,3 +294,42 @@ class Fleet(RuleBasedStateMachine):
 
 TestFleet = Fleet.TestCase
 TestFleet.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+
+
+def in_gang(fence: int, rank: int) -> WorkResponse:
+    assignment = assign(fence)
+    assignment.gang.rank, assignment.gang.size = rank, 2
+    return WorkResponse(assignments=[assignment])
+
+
+def test_rank_0_says_at_once_where_its_gang_meets_and_again_on_a_new_stream() -> None:
+    held = leases()
+    held.hear(in_gang(1, rank=0), 0.0)
+    said(held, 1.0)
+    meeting = Rendezvous(fence=1, host="10.0.0.1", port=4321)
+    held.meet(meeting)
+    assert list(said(held, 1.0).rendezvous) == [meeting]
+    assert list(held.rejoin(HELLO, 2.0).rendezvous) == [meeting]
+    held.ended(1, MEASURED)
+    assert not held.rejoin(HELLO, 3.0).rendezvous
+
+
+def test_another_rank_holds_what_it_has_trained_without_a_word_until_it_is_taken_back() -> None:
+    held = leases()
+    held.hear(in_gang(1, rank=1), 0.0)
+    said(held, 1.0)
+    held.ended(1, MEASURED)
+    assert not held.rejoin(HELLO, 2.0).outcomes
+    assert held.held == [1]
+    held.drain(2.0, grace_seconds=10.0)
+    assert not held.done(2.0)
+    held.hear(WorkResponse(stopped_fences=[1]), 3.0)
+    assert held.held == []
+    assert held.done(3.0)
+
+
+def test_another_rank_says_that_it_failed() -> None:
+    held = leases()
+    held.hear(in_gang(1, rank=1), 0.0)
+    held.ended(1, Failure(kind=FAILURE_KIND_NOT_FINITE))
+    assert [outcome.fence for outcome in said(held, 0.0).outcomes] == [1]

@@ -142,6 +142,7 @@ async def test_the_example_of_a_task_of_ones_own_trains_in_a_real_slot(monkeypat
         Assignment(fence=1, trial=f"{SEARCH}/trials/1", tokens=[2, 0, 3], seed=2**63),
         lambda _, epoch: epochs.append(epoch.value),
         lambda _, result: ended.set_result(result),
+        lambda *_: None,
     )
     result = await asyncio.wait_for(ended, PATIENCE_SECONDS)
     await slots.close()

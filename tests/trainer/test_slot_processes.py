@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from nasfleet.catalogue.tasks import PluginTask
 from nasfleet.v1.trial_pb2 import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet_testing.scripted_controller import PATIENCE_SECONDS, announce, assign
-from nasfleet_trainer import slot_process
+from nasfleet_trainer import slot_process, slots
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics
@@ -50,6 +50,7 @@ class Bench:
             assign(self._fences, tokens),
             self._on_epoch,
             lambda _, result: ended.set_result(result),
+            lambda *_: None,
         )
         return ended
 
@@ -258,3 +259,17 @@ async def test_epochs_gauges_and_outcomes_of_a_process_are_counted(bench: Bench)
     assert sample("nasfleet_trainer_outcomes_total", {"kind": "crashed"}) == 1
     assert sample("nasfleet_trainer_epoch_seconds_count") == 2
     assert sample("nasfleet_trainer_children") == 0
+
+
+async def test_a_trainer_that_was_left_alone_by_its_gang_lets_others_say_why_first_and_replaces_its_process(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "BLAME_SECONDS", 1.5)
+    bench.poison("left_alone")
+    process = await bench.process_id()
+    began = time.monotonic()
+    failure = await bench.train(POISONOUS)
+    assert time.monotonic() - began >= 1.5
+    assert isinstance(failure, Failure)
+    assert FailureKind.Name(failure.kind) == "FAILURE_KIND_GANG_BROKEN"
+    assert await bench.process_id() != process

@@ -17,6 +17,7 @@ from nasfleet_trainer import accounting
 from nasfleet_trainer.augmentation import Augmentation
 from nasfleet_trainer.compute import Compute, choose_compute
 from nasfleet_trainer.course import StoppedEarly
+from nasfleet_trainer.data_parallel import Share
 from nasfleet_trainer.datasets.labelled_images import LabelledImages
 from nasfleet_trainer.datasets.reading import read_split
 from nasfleet_trainer.failures import CannotBuildError
@@ -45,6 +46,8 @@ class Prepared:
 class ImageClassificationTask:
     """Trains the children of one search, one after another; reads its images once."""
 
+    trains_in_gangs = True
+
     def __init__(self, section: ImageClassification) -> None:
         self._section = section
         self._prepared: Prepared | None = None
@@ -62,13 +65,16 @@ class ImageClassificationTask:
         if self._prepared is None:
             self._prepared = prepare(self._section, run)
         network = build(description, self._prepared, run.seed)
-        epochs = self._train(network, description, self._prepared, run.seed, report)
+        epochs = self._train(network, description, self._prepared, run, report)
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
         return self._keeping.keep(run, network, measurement, _facts(self._section, run, self._prepared))
 
     def _train(
-        self, network: nn.Module, description: ConvNet | Mlp, prepared: Prepared, seed: int, report: Report
+        self, network: nn.Module, description: ConvNet | Mlp, prepared: Prepared, run: ChildRun, report: Report
     ) -> tuple[EpochMeasurement, ...]:
+        fewest = min(len(prepared.train), len(prepared.validation))
+        if run.world_size > 1 and fewest < 2 * run.world_size:
+            raise CannotBuildError(f"a gang of {run.world_size} cannot share {fewest} images: give more, or a smaller gang")
         rate, optimizer = None, None
         if isinstance(description, ConvNet):
             rate, optimizer = description.learning_rate, description.optimizer
@@ -77,8 +83,9 @@ class ImageClassificationTask:
             recipe=self._section if rate is None else replace(self._section, learning_rate=rate),
             augmentation=prepared.augmentation,
             compute=prepared.compute,
-            seed=seed,
+            seed=run.seed,
             optimizer=optimizer,
+            share=Share(run.rank, run.world_size),
         )
         epochs = []
         for epoch in training.epochs(prepared.train, prepared.validation):

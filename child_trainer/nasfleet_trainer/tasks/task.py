@@ -3,6 +3,11 @@
 A task of your own is one class; a search names it as `plugin: {object: "package.module:MyTask", parameters: {...}}`. It is made
 once per slot process and search, with the parameters as keyword arguments, and then trains one child after another, so that it
 may keep its data between them. It raises an error of `nasfleet_trainer.failures` to say whose fault a failure is.
+
+A task whose class says `trains_in_gangs = True` can be given one child together with other trainers (`spec.gang`): `train` is
+called in each of them with its own `rank` and the common `world_size`, and the default process group of `torch.distributed` is
+there, over NCCL on GPUs and gloo elsewhere. Rank 0's epochs and measurement count; the others' are not looked at. An error that
+one of them raises is the trial's.
 """
 
 from dataclasses import dataclass
@@ -41,6 +46,8 @@ class ChildRun:
         device: "cpu" or "cuda", as torch names it.
         data_dir: where this trainer keeps its data sets; None if it was not told.
         artifacts_dir: where trained weights go; None if nowhere.
+        rank: which of the trainers of a gang this is; 0 if it trains alone.
+        world_size: how many trainers train this child together.
     """
 
     description: Description
@@ -51,6 +58,8 @@ class ChildRun:
     device: str = "cpu"
     data_dir: Path | None = None
     artifacts_dir: Path | None = None
+    rank: int = 0
+    world_size: int = 1
 
 
 class Task(Protocol):

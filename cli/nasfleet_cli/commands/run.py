@@ -47,7 +47,7 @@ class Wishes:
 @click.option(
     "--trainers",
     type=click.IntRange(0, MOST_TRAINERS),
-    help="Trainer processes on this machine. Without it one per processor core, at most the search's parallelism; "
+    help="Trainer processes on this machine. Without it one per processor core, at most as many as the search can use; "
     "none for a controller that is named with --controller.",
 )
 @click.option(
@@ -73,6 +73,8 @@ def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | No
         raise InvalidInputError(f"spec.suspend is true in {file}: remove it, or set it to false, to run the search")
     wishes = Wishes(trainers, data_dir, device, plain)
     console = uncut_console()
+    if not target.controller:
+        _check_gang(document, trainers)
     if trainers != 0 and not (target.controller and trainers is None):
         check_trainable(document.spec, data_dir, device, target.state / "artifacts")
     with interrupts(), contextlib.ExitStack() as stack:
@@ -89,6 +91,25 @@ def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | No
         show_summary(console, client, search, target)
     if search.state == SearchState.SEARCH_STATE_SUSPENDED:  # by somebody else, or by an error of its strategy
         raise SystemExit(SUSPENDED_EXIT_CODE)
+
+
+def _check_gang(document: SearchDocument, trainers: int | None) -> None:
+    """Refuse a gang that the trainers of this machine cannot make up, before any is started."""
+    size, count = document.spec.gang.size, _count(document.spec.parallelism, document.spec.gang.size, trainers)
+    if size > max(count, 1):
+        raise InvalidInputError(
+            f"spec.gang.size is {size}, more than the {count} trainers that are to be started: "
+            f"give --trainers {size} or more, or a smaller gang"
+        )
+
+
+def _count(parallelism: int, gang: int, trainers: int | None) -> int:
+    """Return how many trainers are started beside a controller of our own: as asked, else what cores and search allow."""
+    return min(_cores(), parallelism * gang) if trainers is None else trainers
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +182,9 @@ def _suspend(console: Console, client: Client, search: Search) -> None:
 
 
 def _trainers(search: Search, controller: Controller, target: Target, wishes: Wishes) -> Trainers:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = wishes.trainers
+    cores, count = _cores(), wishes.trainers
     if count is None:
-        count = 0 if controller.program is None else min(cores, search.spec.parallelism)
+        count = 0 if controller.program is None else _count(search.spec.parallelism, max(1, search.spec.gang.size), None)
     arguments = ["--controller", controller.address, "--slots", "1", "--agents", "1", "--device", wishes.device]
     arguments += ["--threads", str(max(cores // max(count, 1), 1)), "--artifacts", str((target.state / "artifacts").resolve())]
     for key, value in search.spec.trainer_pool_selector.match_labels.items():  # they are made for this search

@@ -13,7 +13,7 @@ from nasfleet.spaces.assignment_space import AssignmentSpace
 from nasfleet.spaces.decision import Decision
 from nasfleet.spaces.wire import decisions_from_proto
 from nasfleet.v1 import fleet_pb2
-from nasfleet_controller.orders import Lowering, Orders
+from nasfleet_controller.orders import Assignment, Lowering, Orders
 from nasfleet_controller.reports import Lowered, NoSpace, Outcome, Report, Unable
 from nasfleet_controller.trainers import TrainerProfile
 
@@ -49,6 +49,7 @@ def profile_from_proto(request: fleet_pb2.WorkRequest) -> TrainerProfile:
         device=hello.device,
         device_memory_bytes=hello.device_memory_bytes if hello.HasField("device_memory_bytes") else None,
         lowers_spaces=hello.lowers_spaces,
+        gang_host=hello.gang_host,
     )
 
 
@@ -60,6 +61,7 @@ def report_from_proto(request: fleet_pb2.WorkRequest) -> Report:
         outcomes=tuple(Outcome(sent.outcome_id, sent.fence, _result(sent)) for sent in request.outcomes),
         draining=request.draining,
         lowered=tuple(Lowered(sent.lowering, _space(sent)) for sent in request.lowered),
+        meetings=tuple((sent.fence, (sent.host, sent.port)) for sent in request.rendezvous),
     )
 
 
@@ -104,22 +106,29 @@ def orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
             for outcome_id, status in orders.acknowledged
         ],
         searches=[fleet_pb2.SearchAnnouncement(search=str(name), spec=spec_to_proto(spec)) for name, spec in orders.searches],
-        assignments=[
-            fleet_pb2.Assignment(
-                fence=assignment.fence,
-                trial=str(TrialName(assignment.search, assignment.number)),
-                tokens=assignment.tokens,
-                layers=assignment.layers,
-                seed=assignment.seed,
-            )
-            for assignment in orders.assignments
-        ],
+        assignments=[_assignment(assignment) for assignment in orders.assignments],
         stopped_fences=orders.stopped,
         wanted_back_fences=orders.wanted_back,
         lowerings=[_lowering(lowering) for lowering in orders.lowerings],
         drain=orders.drain,
         ended_early_fences=orders.ended_early,
     )
+
+
+def _assignment(assignment: Assignment) -> fleet_pb2.Assignment:
+    message = fleet_pb2.Assignment(
+        fence=assignment.fence,
+        trial=str(TrialName(assignment.search, assignment.number)),
+        tokens=assignment.tokens,
+        layers=assignment.layers,
+        seed=assignment.seed,
+    )
+    if (place := assignment.gang) is not None:
+        message.gang.rank, message.gang.size = place.rank, place.size
+        if place.meeting is not None:
+            host, port = place.meeting
+            message.gang.rendezvous.CopyFrom(fleet_pb2.Rendezvous(fence=assignment.fence, host=host, port=port))
+    return message
 
 
 def _lowering(lowering: Lowering) -> fleet_pb2.Lowering:

@@ -4,6 +4,7 @@ from nasfleet.catalogue.cell_tree import CellActivation, CellCombination, CellNo
 from nasfleet.catalogue.conv_chain import AnchorOrder, ChildOptimizer, ConvActivation, ConvChain, LayerType, PoolOperation
 from nasfleet.catalogue.convergence import Convergence
 from nasfleet.catalogue.early_stopping import Median, SuccessiveHalving
+from nasfleet.catalogue.gang import Gang
 from nasfleet.catalogue.language_modeling import Corpus, LanguageModeling, TextUnit
 from nasfleet.catalogue.lunar_lander import EpsilonDecay, LanderScore, LunarLander
 from nasfleet.catalogue.mlp import MlpActivation, MlpChoices
@@ -77,6 +78,7 @@ __all__ = [
     "Evolution",
     "Exhaustive",
     "FailureRates",
+    "Gang",
     "GivenCell",
     "Grid",
     "GridLevels",

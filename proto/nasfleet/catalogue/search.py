@@ -7,6 +7,7 @@ from nasfleet.catalogue.block import Block, block
 from nasfleet.catalogue.convergence import Convergence
 from nasfleet.catalogue.early_stopping import STOPPING_RULES, Median, SuccessiveHalving, stopping_conflicts
 from nasfleet.catalogue.fields import block_name
+from nasfleet.catalogue.gang import RULES_OF_GANGS, Gang, conflicts_of_gang
 from nasfleet.catalogue.kubernetes_names import LABEL_HINT, LABEL_PATTERN, LABELS_HINT
 from nasfleet.catalogue.language_modeling import LanguageModeling
 from nasfleet.catalogue.lunar_lander import LunarLander
@@ -182,6 +183,7 @@ class SearchSpec(Block):
     warm_start: WarmStart | None = parameter(
         "What the strategy is taught before it proposes anything; without it nothing.", default=None
     )
+    gang: Gang = parameter("How many trainers train one network together.", default=Gang())
 
     RULES = (
         *map(_reward_within_epochs_of, ("imageClassification", "synthetic")),
@@ -218,6 +220,7 @@ class SearchSpec(Block):
         ),
         *SUITING,
         *STOPPING_RULES,
+        *RULES_OF_GANGS,
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -252,6 +255,7 @@ class SearchSpec(Block):
         if self.warm_start is not None and not isinstance(self.strategy, Reinforce | Evolution | Bayesian):
             fault = f"is given with the strategy {block_name(type(self.strategy))}, which is not taught by it"
             yield Problem(("warmStart",), fault, "remove it, or use reinforce, evolution or bayesian")
+        yield from conflicts_of_gang(self.gang, self.task, stops_early=self.early_stopping is not None)
 
 
 class ApiVersion(Named):

@@ -2,7 +2,7 @@
 
 UNSERVED: dict[tuple[str, ...], frozenset[str]] = {
     ("metadata",): frozenset({"annotations", "generateName", "labels"}),
-    ("spec",): frozenset({"controller", "finalTraining", "gang"}),
+    ("spec",): frozenset({"controller", "finalTraining"}),
     ("spec", "searchSpace"): frozenset({"enasMacro", "enasMicro", "enasRecurrent"}),
     ("spec", "strategy"): frozenset({"enas"}),
 }

@@ -2968,6 +2968,30 @@ class WarmStart(_message.Message):
 Global___WarmStart: _TypeAlias = WarmStart  # noqa: Y015
 
 @_typing.final
+class Gang(_message.Message):
+    """How many trainers train one network together, data-parallel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    size: _builtins.int
+    """Trainers of one gang; 1 for none. Unit: trainers. From 1 to 1,024. Default 1."""
+    def __init__(
+        self,
+        *,
+        size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_size", b"_size", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__size: _TypeAlias = _typing.Literal["size"]  # noqa: Y015
+    _WhichOneofArgType__size: _TypeAlias = _typing.Literal["_size", b"_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__size) -> _WhichOneofReturnType__size | None: ...
+
+Global___Gang: _TypeAlias = Gang  # noqa: Y015
+
+@_typing.final
 class SearchSpec(_message.Message):
     """What a search is: the space, how it is searched, how networks are trained, what they are worth, and for how long."""
 
@@ -2990,6 +3014,7 @@ class SearchSpec(_message.Message):
     DUPLICATES_FIELD_NUMBER: _builtins.int
     EARLY_STOPPING_FIELD_NUMBER: _builtins.int
     WARM_START_FIELD_NUMBER: _builtins.int
+    GANG_FIELD_NUMBER: _builtins.int
     parallelism: _builtins.int
     """Trials that are leased at once, at most. Unit: trials. From 1 to 100,000. Default 8. May change while the search runs."""
     weight: _builtins.int
@@ -3046,6 +3071,10 @@ class SearchSpec(_message.Message):
     def warm_start(self) -> Global___WarmStart:
         """What the strategy is taught before it proposes anything; without it nothing."""
 
+    @_builtins.property
+    def gang(self) -> Global___Gang:
+        """How many trainers train one network together."""
+
     def __init__(
         self,
         *,
@@ -3066,10 +3095,11 @@ class SearchSpec(_message.Message):
         duplicates: Global___Duplicates.ValueType | None = ...,
         early_stopping: Global___EarlyStopping | None = ...,
         warm_start: Global___WarmStart | None = ...,
+        gang: Global___Gang | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_duplicates", b"_duplicates", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "duplicates", b"duplicates", "early_stopping", b"early_stopping", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "warm_start", b"warm_start", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_duplicates", b"_duplicates", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "duplicates", b"duplicates", "early_stopping", b"early_stopping", "gang", b"gang", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "warm_start", b"warm_start", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_duplicates", b"_duplicates", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "duplicates", b"duplicates", "early_stopping", b"early_stopping", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "warm_start", b"warm_start", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts", "_duplicates", b"_duplicates", "_parallelism", b"_parallelism", "_seed", b"_seed", "_seeds_per_trial", b"_seeds_per_trial", "_suspend", b"_suspend", "_weight", b"_weight", "_weights", b"_weights", "artifacts", b"artifacts", "budget", b"budget", "duplicates", b"duplicates", "early_stopping", b"early_stopping", "gang", b"gang", "parallelism", b"parallelism", "reward", b"reward", "search_space", b"search_space", "seed", b"seed", "seeds_per_trial", b"seeds_per_trial", "strategy", b"strategy", "suspend", b"suspend", "task", b"task", "trainer_pool_selector", b"trainer_pool_selector", "trial", b"trial", "warm_start", b"warm_start", "weight", b"weight", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__artifacts: _TypeAlias = _typing.Literal["artifacts"]  # noqa: Y015
     _WhichOneofArgType__artifacts: _TypeAlias = _typing.Literal["_artifacts", b"_artifacts"]  # noqa: Y015

@@ -117,6 +117,7 @@ class Hello(_message.Message):
     DEVICE_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     HELD_FENCES_FIELD_NUMBER: _builtins.int
     LOWERS_SPACES_FIELD_NUMBER: _builtins.int
+    GANG_HOST_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """Protocol version of the trainer; controller and trainer may differ by one."""
     instance_id: _builtins.str
@@ -137,6 +138,8 @@ class Hello(_message.Message):
     """Memory of that device, in bytes; absent if unknown."""
     lowers_spaces: _builtins.bool
     """True if it can be asked to lower search spaces; one that does not say so is never asked."""
+    gang_host: _builtins.str
+    """Host name or IP address at which the other trainers of a gang reach it; one that does not say so is in no gang."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels that a search's trainerPoolSelector is matched with, unless its pool was declared: then the pool's are."""
@@ -158,10 +161,11 @@ class Hello(_message.Message):
         device_memory_bytes: _builtins.int | None = ...,
         held_fences: _abc.Iterable[_builtins.int] | None = ...,
         lowers_spaces: _builtins.bool = ...,
+        gang_host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device_memory_bytes", b"device_memory_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "held_fences", b"held_fences", "instance_id", b"instance_id", "labels", b"labels", "lowers_spaces", b"lowers_spaces", "pool", b"pool", "protocol_version", b"protocol_version", "slots", b"slots", "trainer", b"trainer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "gang_host", b"gang_host", "held_fences", b"held_fences", "instance_id", b"instance_id", "labels", b"labels", "lowers_spaces", b"lowers_spaces", "pool", b"pool", "protocol_version", b"protocol_version", "slots", b"slots", "trainer", b"trainer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__device_memory_bytes: _TypeAlias = _typing.Literal["device_memory_bytes"]  # noqa: Y015
     _WhichOneofArgType__device_memory_bytes: _TypeAlias = _typing.Literal["_device_memory_bytes", b"_device_memory_bytes"]  # noqa: Y015
@@ -312,6 +316,36 @@ class Lowered(_message.Message):
 Global___Lowered: _TypeAlias = Lowered  # noqa: Y015
 
 @_typing.final
+class Rendezvous(_message.Message):
+    """Where the trainers of a gang meet: rank 0 listens there, the others come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FENCE_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    fence: _builtins.int
+    """The fence of the assignment, which is that of every member."""
+    host: _builtins.str
+    """Host name or IP address of rank 0, as its hello says it."""
+    port: _builtins.int
+    """The port that rank 0 has chosen, 1 to 65,535."""
+    def __init__(
+        self,
+        *,
+        fence: _builtins.int = ...,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "host", b"host", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rendezvous: _TypeAlias = Rendezvous  # noqa: Y015
+
+@_typing.final
 class WorkRequest(_message.Message):
     """What a trainer has to say; an empty one is a heartbeat. Each renews all leases of the trainer."""
 
@@ -323,6 +357,7 @@ class WorkRequest(_message.Message):
     OUTCOMES_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     LOWERED_FIELD_NUMBER: _builtins.int
+    RENDEZVOUS_FIELD_NUMBER: _builtins.int
     draining: _builtins.bool
     """True from the moment the trainer wants no further assignments."""
     @_builtins.property
@@ -345,6 +380,10 @@ class WorkRequest(_message.Message):
     def lowered(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lowered]:
         """What came of lowerings that were asked on this stream."""
 
+    @_builtins.property
+    def rendezvous(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rendezvous]:
+        """Where gangs meet in which this trainer is rank 0; said again on every new stream. The others are assigned the trial then."""
+
     def __init__(
         self,
         *,
@@ -354,10 +393,11 @@ class WorkRequest(_message.Message):
         outcomes: _abc.Iterable[Global___Outcome] | None = ...,
         draining: _builtins.bool = ...,
         lowered: _abc.Iterable[Global___Lowered] | None = ...,
+        rendezvous: _abc.Iterable[Global___Rendezvous] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "hello", b"hello", "lowered", b"lowered", "outcomes", b"outcomes", "progress", b"progress", "started_fences", b"started_fences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "hello", b"hello", "lowered", b"lowered", "outcomes", b"outcomes", "progress", b"progress", "rendezvous", b"rendezvous", "started_fences", b"started_fences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -394,6 +434,42 @@ class Welcome(_message.Message):
 Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
 
 @_typing.final
+class GangPlace(_message.Message):
+    """The place of a trainer among those that train one child together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANK_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    RENDEZVOUS_FIELD_NUMBER: _builtins.int
+    rank: _builtins.int
+    """0 to size - 1. Rank 0 reports the epochs and the measurement; the others report failures only, and hold the lease until it
+    is taken back.
+    """
+    size: _builtins.int
+    """How many trainers there are, 2 or more; all have the same fence, and what ends the lease of one ends that of all."""
+    @_builtins.property
+    def rendezvous(self) -> Global___Rendezvous:
+        """Where they meet; absent for rank 0, which says it."""
+
+    def __init__(
+        self,
+        *,
+        rank: _builtins.int = ...,
+        size: _builtins.int = ...,
+        rendezvous: Global___Rendezvous | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rendezvous", b"_rendezvous", "rendezvous", b"rendezvous"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rendezvous", b"_rendezvous", "rank", b"rank", "rendezvous", b"rendezvous", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__rendezvous: _TypeAlias = _typing.Literal["rendezvous"]  # noqa: Y015
+    _WhichOneofArgType__rendezvous: _TypeAlias = _typing.Literal["_rendezvous", b"_rendezvous"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rendezvous) -> _WhichOneofReturnType__rendezvous | None: ...
+
+Global___GangPlace: _TypeAlias = GangPlace  # noqa: Y015
+
+@_typing.final
 class Assignment(_message.Message):
     """One trial to train."""
 
@@ -404,6 +480,7 @@ class Assignment(_message.Message):
     TOKENS_FIELD_NUMBER: _builtins.int
     LAYERS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    GANG_FIELD_NUMBER: _builtins.int
     fence: _builtins.int
     """The right to work on it."""
     trial: _builtins.str
@@ -416,6 +493,10 @@ class Assignment(_message.Message):
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The choices taken."""
 
+    @_builtins.property
+    def gang(self) -> Global___GangPlace:
+        """The trainer's place in the gang; absent if it trains alone. Only for a trainer whose hello has a gang_host."""
+
     def __init__(
         self,
         *,
@@ -424,13 +505,19 @@ class Assignment(_message.Message):
         tokens: _abc.Iterable[_builtins.int] | None = ...,
         layers: _builtins.int | None = ...,
         seed: _builtins.int = ...,
+        gang: Global___GangPlace | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_layers", b"_layers", "layers", b"layers"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gang", b"_gang", "_layers", b"_layers", "gang", b"gang", "layers", b"layers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_layers", b"_layers", "fence", b"fence", "layers", b"layers", "seed", b"seed", "tokens", b"tokens", "trial", b"trial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gang", b"_gang", "_layers", b"_layers", "fence", b"fence", "gang", b"gang", "layers", b"layers", "seed", b"seed", "tokens", b"tokens", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gang: _TypeAlias = _typing.Literal["gang"]  # noqa: Y015
+    _WhichOneofArgType__gang: _TypeAlias = _typing.Literal["_gang", b"_gang"]  # noqa: Y015
     _WhichOneofReturnType__layers: _TypeAlias = _typing.Literal["layers"]  # noqa: Y015
     _WhichOneofArgType__layers: _TypeAlias = _typing.Literal["_layers", b"_layers"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gang) -> _WhichOneofReturnType__gang | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__layers) -> _WhichOneofReturnType__layers | None: ...
 
 Global___Assignment: _TypeAlias = Assignment  # noqa: Y015

@@ -44,6 +44,8 @@ class _FailureKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureKi
     """Infrastructure: the trainer was drained or shut down and handed the lease back."""
     FAILURE_KIND_TRAINER_UNABLE: _FailureKind.ValueType  # 8
     """Infrastructure: this trainer cannot run the task, for want of a data set or a device."""
+    FAILURE_KIND_GANG_BROKEN: _FailureKind.ValueType  # 9
+    """Infrastructure: the trainers of a gang did not find each other, or one of them was lost to the others."""
 
 class FailureKind(_FailureKind, metaclass=_FailureKindEnumTypeWrapper):
     """Why an attempt gave no measurement."""
@@ -66,6 +68,8 @@ FAILURE_KIND_RETURNED: FailureKind.ValueType  # 7
 """Infrastructure: the trainer was drained or shut down and handed the lease back."""
 FAILURE_KIND_TRAINER_UNABLE: FailureKind.ValueType  # 8
 """Infrastructure: this trainer cannot run the task, for want of a data set or a device."""
+FAILURE_KIND_GANG_BROKEN: FailureKind.ValueType  # 9
+"""Infrastructure: the trainers of a gang did not find each other, or one of them was lost to the others."""
 Global___FailureKind: _TypeAlias = FailureKind  # noqa: Y015
 
 class _TrialState:
