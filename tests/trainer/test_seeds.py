@@ -138,7 +138,9 @@ async def trained(spec: SearchSpec, seeds: int) -> Result:
     announced.spec.CopyFrom(spec_to_proto(replace(spec, seeds_per_trial=seeds)))
     searches.announce(announced)
     ended: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
-    slots.start(assign(1, (0, 0, 0)), lambda _fence, _epoch: None, lambda _fence, result: ended.set_result(result))
+    slots.start(
+        assign(1, (0, 0, 0)), lambda _fence, _epoch: None, lambda _fence, result: ended.set_result(result), lambda *_: None
+    )
     result = await asyncio.wait_for(ended, PATIENCE_SECONDS)
     await slots.close()
     assert result is not None
