@@ -184,7 +184,7 @@ def test_a_trial_that_is_tried_again_is_judged_by_its_new_attempt() -> None:
     machine.fail(first, None, Failure(FailureKind.LEASE_EXPIRED, "silent"), 1.0, 1.0)
     assert machine.report(second, epochs(0.5)), "0.9 is still what the last attempt at the other one showed"
     assert lease(machine) == first
-    assert not machine.report(first, epochs(0.6))
+    assert machine.report(first, epochs(0.4)), "its 0.9 is gone with the attempt, and 0.5 is better"
 
 
 # What is refused.
