@@ -60,8 +60,7 @@ class MedianRule:
         averages = self._averages.get(epoch, ())
         if epoch < self._section.min_epochs or len(averages) < self._section.min_trials:
             return False
-        best = max(reward for at, reward in curve.items() if at <= epoch)
-        return best < (averages[(len(averages) - 1) // 2] + averages[len(averages) // 2]) / 2
+        return max(curve.values()) < (averages[(len(averages) - 1) // 2] + averages[len(averages) // 2]) / 2
 
     def measured(self, curve: Curve) -> None:
         """Add the running averages of a settled trial."""

@@ -127,6 +127,14 @@ def test_a_policy_that_has_made_up_its_mind_does_not_propose_its_whole_budget_wh
     assert machine.begin_batch() is None
 
 
+def test_twins_that_wait_keep_a_search_that_looks_ahead_from_proposing_ever_more() -> None:
+    machine = search(strategy=Random(batch_size=4), parallelism=2)
+    draw(machine, [1, 2, 3, 1])
+    lease(machine)
+    assert (machine.queued, machine.waiting) == (2, 3)
+    assert machine.begin_batch() is None
+
+
 def test_a_search_of_few_networks_spends_its_whole_budget_without_a_lease_for_known_ones() -> None:
     machine = search(strategy=Random(batch_size=4), parallelism=2, budget=Budget(trials=40))
     while machine.state is SearchState.RUNNING:
