@@ -76,7 +76,7 @@ def test_unknown_fields_are_all_named_with_the_nearest_known_ones(folder: Path) 
 
 
 def test_a_field_that_this_version_does_not_serve(folder: Path) -> None:
-    refused(run_changed(folder, "budget:", "seedsPerTrial: 3\n  budget:"), "spec.seedsPerTrial")
+    refused(run_changed(folder, "budget:", "finalTraining: {}\n  budget:"), "spec.finalTraining")
 
 
 def test_a_search_that_its_file_suspends(folder: Path) -> None:

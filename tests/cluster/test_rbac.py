@@ -113,6 +113,7 @@ def test_events_that_the_operator_may_make_are_those_of_the_new_group(operator_a
     assert not caller.may("create", "/api/v1", "events", namespace)
 
 
+@pytest.mark.usefixtures("operator_account")  # whose manifest has the role that is bound here
 def test_operator_that_is_let_into_one_namespace_may_do_nothing_in_another(control_plane: ControlPlane, namespace: str) -> None:
     control_plane.do("create", "serviceaccount", "nasfleet-operator", f"--namespace={namespace}")
     binding = yaml.safe_load((MANIFESTS / "rbac-namespaced.yaml").read_text())
