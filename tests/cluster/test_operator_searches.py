@@ -110,8 +110,10 @@ def test_a_space_of_ones_own_waits_for_a_trainer_that_lowers_it_and_then_is_sear
     (tmp_path / "cluster_space.py").write_text(SPACE)
     declared = search("plugged", searchSpace={"plugin": {"object": "cluster_space:depths", "parameters": {"deepest": 3}}})
     space.apply(declared)
-    ready = space.eventually_condition(KIND, "plugged", "Ready", "False", "WaitingForSearchSpace")
-    assert "lower" in ready["message"]  # by a trainer: which one, the controller says when it is next asked
+    space.eventually_condition(KIND, "plugged", "Ready", "False", "WaitingForSearchSpace")
+    said = "waits for a trainer to lower its search space cluster_space:depths: start one"
+    # Until the controller has been asked anew, the operator says in its own words what is waited for.
+    eventually(lambda: space.condition(KIND, "plugged", "Ready")["message"].startswith(said), said)
     monkeypatch.syspath_prepend(str(tmp_path))  # handed on to the trainer
     with trainer(served.address, tmp_path / "trainer.log"):
         space.eventually_condition(KIND, "plugged", "Complete", "True")
