@@ -1,31 +1,27 @@
 """The task `languageModeling`: trains layers of a recurrent cell to foretell a text and measures their perplexity."""
 
-import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from nasfleet.catalogue.language_modeling import LanguageModeling
-from nasfleet.catalogue.search import Weights
 from nasfleet.catalogue.tasks import Precision
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Measurement
-from nasfleet.names import TrialName
-from nasfleet.reward import reward_of
 from nasfleet.spaces.recurrent_cell import RecurrentCell
 from nasfleet_trainer.compute import choose_compute
 from nasfleet_trainer.course import StoppedEarly
 from nasfleet_trainer.datasets.text import Text
 from nasfleet_trainer.datasets.text_reading import read_text
 from nasfleet_trainer.failures import CannotBuildError
+from nasfleet_trainer.keeping import Keeping
 from nasfleet_trainer.language_size import LanguageModelSize, size_of
 from nasfleet_trainer.language_training import LanguageTraining
 from nasfleet_trainer.networks.cell_layer import CellLayer
 from nasfleet_trainer.networks.language_model import LanguageModel
 from nasfleet_trainer.tasks.task import ChildRun, Report
-from nasfleet_trainer.weights import keep_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class LanguageModelingTask:
     def __init__(self, section: LanguageModeling) -> None:
         self._section = section
         self._text: Text | None = None
-        self._best_reward = -math.inf
+        self._keeping = Keeping()
 
     def train(self, run: ChildRun, report: Report) -> Measurement:
         """Return the perplexity of a child on the validation text, after each epoch and at the end."""
@@ -67,7 +63,7 @@ class LanguageModelingTask:
             parameters=child.size.parameters(child.width),
             multiply_adds=child.size.multiply_adds(child.width),
         )
-        return self._keeping_weights(run, child, measurement, self._text)
+        return self._keeping.keep(run, child.network, measurement, _facts(self._section, child, self._text))
 
     def _train(self, network: LanguageModel, text: Text, seed: int, report: Report) -> tuple[EpochMeasurement, ...]:
         training = LanguageTraining(
@@ -81,20 +77,6 @@ class LanguageModelingTask:
             except StoppedEarly:  # caught, so that the measurement has its parameters and the weights are kept
                 break
         return tuple(epochs)
-
-    def _keeping_weights(self, run: ChildRun, child: Child, measurement: Measurement, text: Text) -> Measurement:
-        """Return the measurement with the URI of the weights, if the search keeps these.
-
-        Which child is the best of a search, only the controller knows; the best of this process is enough to keep that one.
-        """
-        reward = reward_of(run.spec.reward, measurement)
-        wanted = run.spec.weights is Weights.ALL or (run.spec.weights is Weights.BEST and reward >= self._best_reward)
-        self._best_reward = max(self._best_reward, reward)
-        if not wanted or run.artifacts_dir is None:
-            return measurement
-        facts = _facts(self._section, run, child, measurement, text)
-        name = TrialName.parse(run.trial)
-        return replace(measurement, weights_uri=keep_weights(run.artifacts_dir, name, child.network.state_dict(), facts))
 
 
 def build(cell: RecurrentCell, section: LanguageModeling, vocabulary: int, run: ChildRun) -> Child:
@@ -116,11 +98,9 @@ def build(cell: RecurrentCell, section: LanguageModeling, vocabulary: int, run: 
     return Child(network.to(compute.device), size, width)
 
 
-def _facts(section: LanguageModeling, run: ChildRun, child: Child, measurement: Measurement, text: Text) -> dict[str, Any]:
+def _facts(section: LanguageModeling, child: Child, text: Text) -> dict[str, Any]:
     """Return what the weights' manifest says of a child: all that measuring its value again takes, beside the text."""
     return {
-        "tokens": run.tokens,
-        "seed": run.seed,
         "corpus": section.corpus,
         "unit": section.unit,
         "trainingTokens": len(text.training),
@@ -129,6 +109,4 @@ def _facts(section: LanguageModeling, run: ChildRun, child: Child, measurement: 
         "layers": section.layers,
         "hiddenUnits": child.width,
         "tiedEmbeddings": section.tied_embeddings,
-        "value": measurement.value,
-        "parameters": measurement.parameters,
     }
