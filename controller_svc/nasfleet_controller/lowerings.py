@@ -55,9 +55,7 @@ class Lowerings:
 
     def ask(self, searches: Mapping[int, Search], now: float) -> None:
         """Ask for the spaces that searches wait for, if anybody is there to be asked."""
-        for number, question in tuple(self._questions.items()):
-            if self._is_void(question, searches.get(question.search_id), now):
-                del self._questions[number]
+        self._close_questions(searches, now)
         waiting = [search for search in searches.values() if search.waits_for_space]
         for search_id in self._last_asked.keys() - {search.search_id for search in waiting}:
             self._forgive(search_id)
@@ -88,6 +86,20 @@ class Lowerings:
                 return search.change(with_space(search.spec, replace(plugin, decisions=decisions)), moment.at)
             case _:
                 assert_never(answer.result)
+
+    def _close_questions(self, searches: Mapping[int, Search], now: float) -> None:
+        """Wait no longer for answers that nobody needs or that cannot come any more; the latter are told of."""
+        for number, question in tuple(self._questions.items()):
+            name = question.trainer.profile.name
+            search = searches.get(question.search_id)
+            if search is None or search.state.ended or search.spec.search_space.unlowered is None:
+                del self._questions[number]
+            elif not self._streams.are_with(question.connection):
+                del self._questions[number]
+                self._notices[question.search_id] = f"{name} was lost before it had answered"
+            elif now > question.until:
+                del self._questions[number]
+                self._mark_unable(question, f"{name} did not answer within {LOWERING_SECONDS + ANSWER_SECONDS:g} s", now)
 
     def _is_asked(self, search: Search, now: float) -> bool:
         """Return whether an answer may be expected; of a trainer that has fallen silent none is."""
@@ -121,19 +133,6 @@ class Lowerings:
         self._questions[number] = _Question(search.search_id, trainer, connection, until)
         self._last_asked[search.search_id] = number
         self._streams.orders_for(trainer.profile.instance_id).lowerings.append(Lowering(number, plugin, LOWERING_SECONDS))
-
-    def _is_void(self, question: _Question, search: Search | None, now: float) -> bool:
-        """Return whether no answer can come any more or nobody needs one; if it was the trainer's fault, that is told."""
-        name = question.trainer.profile.name
-        if search is None or search.spec.search_space.unlowered is None:
-            return True
-        if not self._streams.are_with(question.connection):
-            self._notices[question.search_id] = f"{name} was lost before it had answered"
-            return True
-        if now > question.until:
-            self._mark_unable(question, f"{name} did not answer within {LOWERING_SECONDS + ANSWER_SECONDS:g} s", now)
-            return True
-        return False
 
     def _mark_unable(self, question: _Question, why: str, now: float) -> None:
         """Ask a trainer no more for a while; meanwhile it counts as none that the search could use, so that others come."""

@@ -103,7 +103,7 @@ class ControllerState:
             elif isinstance(record, TrialSettled | TrialReused):
                 self.rates[record.search_id].count(moment.now)
                 self.notices.pop(record.search_id, None)
-            elif isinstance(record, SearchChanged):
+            elif isinstance(record, SearchChanged) and not self.searches[record.search_id].waits_for_space:
                 self.notices.pop(record.search_id, None)
 
     def connect(self, connection: Connection, profile: TrainerProfile, held: Sequence[int], moment: Moment) -> None:

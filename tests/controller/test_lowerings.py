@@ -376,15 +376,21 @@ async def test_a_restart_keeps_who_waits_waiting_and_what_was_lowered_lowered(tm
         assert (decisions(search), one.asked) == ((FIRST,), 0)
 
 
-@pytest.mark.parametrize("late", [(SECOND,), NoSpace("it is none"), Unable("no module")])
-def test_an_answer_beside_a_declaration_that_brings_decisions_is_ignored(late: Any) -> None:
-    # In one group of commands, so that the controller has not looked at its questions in between.
-    moment, connection = Moment(0.0, 0.0), Connection("one")
+def waiting_state(connection: Connection, moment: Moment) -> ControllerState:
+    """Return a state with one search that waits for its space, of which one trainer has been asked."""
     created = SearchCreated(1, SearchName.parse(NAME), "u", SPEC, SearchState.RUNNING, 0.0)
     state = ControllerState([], 0, 0, moment)
     state.add(new_search(SearchSnapshot(1, created.name, "u", SPEC, SearchState.RUNNING, "", 0.0, 0.0, 0.0)), created)
     state.connect(connection, TrainerProfile("one", "one", slots=1, lowers_spaces=True), (), moment)
     state.advance(moment)
+    return state
+
+
+@pytest.mark.parametrize("late", [(SECOND,), NoSpace("it is none"), Unable("no module")])
+def test_an_answer_beside_a_declaration_that_brings_decisions_is_ignored(late: Any) -> None:
+    # In one group of commands, so that the controller has not looked at its questions in between.
+    moment, connection = Moment(0.0, 0.0), Connection("one")
+    state = waiting_state(connection, moment)
     [lowering] = connection.staged.lowerings
     state.notices[1] = "two cannot: no module"
     state.keep(state.searches[1].change(with_space(SPEC, replace(PLUGIN, decisions=(FIRST,))), 0.0), moment)
@@ -392,3 +398,12 @@ def test_an_answer_beside_a_declaration_that_brings_decisions_is_ignored(late: A
     search = state.searches[1]
     assert (search.state, search.spec.search_space.space) == (SearchState.RUNNING, replace(PLUGIN, decisions=(FIRST,)))
     assert not state.notices
+
+
+def test_a_change_of_something_else_leaves_the_notice_of_a_search_that_still_waits() -> None:
+    moment, connection = Moment(0.0, 0.0), Connection("one")
+    state = waiting_state(connection, moment)
+    [lowering] = connection.staged.lowerings
+    state.report(connection, Report(lowered=(Lowered(lowering.number, Unable("no module")),)), moment)
+    state.keep(state.searches[1].change(replace(SPEC, parallelism=3), 0.0), moment)
+    assert state.notice(state.searches[1]) == "one cannot: no module"
