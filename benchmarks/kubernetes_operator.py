@@ -151,11 +151,13 @@ def search(name: str, **changes: Any) -> str:
 
 
 def bare_deployment(plane: ControlPlane) -> str:
-    """Return the pool's Deployment as one that nobody looks after, under another name and label."""
+    """Return the pool's Deployment as one that nobody looks after, under another name; its pods have as many labels."""
     made = json.loads(plane.do("get", "deployment", "gpu-trainers", "--namespace", NAMESPACE, "-o", "json"))
     labels = {"benchmark": "bare"}
+    others = made["spec"]["template"]["metadata"]["labels"]
+    mine = labels | {key: value for key, value in others.items() if key not in made["spec"]["selector"]["matchLabels"]}
     made["spec"] |= {"replicas": 0, "selector": {"matchLabels": labels}}
-    made["spec"]["template"]["metadata"] = {"labels": labels}
+    made["spec"]["template"]["metadata"] = {"labels": mine}
     metadata = {"name": "bare", "namespace": NAMESPACE, "labels": labels}
     return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": made["spec"]})
 

@@ -1,13 +1,18 @@
 """Which strategy finds good architectures with fewest evaluations? On both tables of TransNAS-Bench-101 (Duan et al. 2021).
 
     python ../shared/data/unpack.py DATA        # or your own copy: DATA/transbench101/{macro,micro}.csv
-    python benchmarks/transnas.py DATA/transbench101 [--seeds 100] [--strategies random,evolution] [--evaluations 1000]
+    python benchmarks/transnas.py DATA/transbench101 [--seeds 100] [--evaluations 1000] [--strategies random,evolution]
+        [--tables macro,micro] [--tasks jigsaw,normal] [--picture FILE]
 
 Each line is one table and task: searches simulated in this process (`nasfleet_cli.comparing`), eight trials at once, the reward
 being the table's validation figure, accuracies as fractions. The macro table has architectures of four to six modules, of which
-not all strings of modules are there: a string that is not settles as a model failure with the worst reward of the table, from
-which a strategy may learn, and is no evaluation. So is none that repeats an architecture for the columns that count different
-ones. Regret is what the best so far lacks of the table's best; the top is its best 0.1 %.
+not all strings of modules are there: a string that is not settles as a model failure with the worst reward of the table (see
+FAILURE_IS_ORDINARY), from which a strategy may learn, and is no evaluation. Regret is what the best so far lacks of the table's
+best; the top is its best 0.1 %, and on the way there only different architectures count.
+
+p is of Mann and Whitney's test of the regrets after 200 evaluations, one against random search (of less regret) and one against
+evolution (of any difference). The picture has a panel for each table and task: mean regret against evaluations, with the
+standard error.
 """
 
 import argparse
@@ -21,7 +26,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 
 from running import machine
 from scipy.stats import mannwhitneyu
@@ -39,18 +44,23 @@ TESTED_AT = 200
 TOP_SHARE = 0.001
 MODULES = (1, 2, 3, 4)
 STRATEGIES = {
-    "random": "random: {batchSize: 8}",
-    "evolution": "evolution: {}",
-    "tpe": "bayesian: {sampler: Tpe}",
-    "gaussian process": "bayesian: {sampler: GaussianProcess}",
-    "paper's reinforce": "reinforce: {}",
-    "tuned reinforce": "reinforce: {learningRate: 6e-3, entropyWeight: 1e-3, ppoPasses: 4, baselineDecay: 0.9}",
+    "random": "strategy: {random: {batchSize: 8}}",
+    "evolution": "strategy: {evolution: {}}",
+    "tuned evolution": "strategy: {evolution: {population: 20, sampleSize: 5}}\n  duplicates: Resample",
+    "tpe": "strategy: {bayesian: {sampler: Tpe}}",
+    "gaussian process": "strategy: {bayesian: {sampler: GaussianProcess}}",
+    "paper's reinforce": "strategy: {reinforce: {}}",
+    "tuned reinforce": (
+        "strategy: {reinforce: {learningRate: 1e-2, batchSize: 16, ppoPasses: 6, baselineDecay: 0.9}}\n  duplicates: Resample"
+    ),
 }
-SLOW = {"gaussian process": (10, 200)}
-"""Seeds and evaluations of those that take seconds for each proposal."""
+FAILURE_IS_ORDINARY = frozenset({"tuned reinforce"})
+"""Whose failures have the table's median reward in place of its worst, which would be all that a policy hears of."""
+SLOW = {"tpe": (10, 200), "gaussian process": (10, 200)}
+"""Seeds and evaluations, at most, of those that take long for each proposal."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Problem:
     """One task of one table as the rewards of all its architectures, by tokens."""
 
@@ -63,6 +73,10 @@ class Problem:
     def best(self) -> float:
         """Return the largest reward."""
         return max(self.rewards.values())
+
+    def failure_reward(self, strategy: str) -> float:
+        """Return the reward of what is not in the table."""
+        return median(self.rewards.values()) if strategy in FAILURE_IS_ORDINARY else min(self.rewards.values())
 
     @property
     def top(self) -> float:
@@ -102,10 +116,10 @@ kind: ArchitectureSearch
 metadata: {{name: transnas}}
 spec:
   searchSpace: {given.space}
-  strategy: {{{strategy}}}
+  {STRATEGIES[strategy]}
   task: {{tabular: {{file: {file.name}}}}}
   budget: {{trials: {evaluations if given.table == "micro" else 3 * evaluations}}}
-  trial: {{failureReward: {min(given.rewards.values())!r}, retries: {{modelFailure: 0}}}}
+  trial: {{failureReward: {given.failure_reward(strategy)!r}, retries: {{modelFailure: 0}}}}
 """
     ).spec
     known = {tokens_hash(tokens) for tokens in given.rewards}
@@ -115,28 +129,32 @@ spec:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one search found: its regret at each of the points, and how many different evaluations it took to the top."""
+    """What one search found: its regret after each evaluation, and how many different ones it took to the top."""
 
     regrets: tuple[float, ...]
     to_the_top: float
+
+    def after(self, evaluations: int) -> float:
+        """Return the regret then, or at its end if that was earlier."""
+        return self.regrets[min(evaluations, len(self.regrets)) - 1]
 
 
 def found(given: Problem, trials: Sequence[SettledTrial]) -> Found:
     """Return the figures of one search; infinitely many evaluations if it did not get to the top."""
     best, seen, to_the_top = float("-inf"), set[str](), float("inf")
-    curve = []
+    regrets = []
     for trial in trials:
         assert trial.reward is not None
         seen.add(trial.architecture)
         best = max(best, trial.reward)
-        curve.append(given.best - best)
+        regrets.append(given.best - best)
         if best >= given.top:
             to_the_top = min(to_the_top, len(seen))
-    return Found(tuple(curve[min(point, len(curve)) - 1] for point in POINTS), to_the_top)
+    return Found(tuple(regrets), to_the_top)
 
 
 def _one(given: Problem, strategy: str, evaluations: int, seed: int, folder: Path) -> Found:
-    return found(given, search(given, STRATEGIES[strategy], evaluations, seed, folder))
+    return found(given, search(given, strategy, evaluations, seed, folder))
 
 
 def study(given: Problem, chosen: argparse.Namespace, pool: ProcessPoolExecutor, folder: Path) -> dict[str, list[Found]]:
@@ -150,18 +168,53 @@ def study(given: Problem, chosen: argparse.Namespace, pool: ProcessPoolExecutor,
 
 
 def lines(given: Problem, results: Mapping[str, Sequence[Found]], evaluations: int) -> Iterator[str]:
-    """Yield the rows of a table in Markdown: mean regrets, the way to the top, and how sure a difference from random is."""
-    tested = POINTS.index(TESTED_AT)
-    baseline = [one.regrets[tested] for one in results.get("random", ())]
+    """Yield the rows of a table in Markdown: mean regrets, the way to the top, and how sure the differences are."""
     for strategy, of_one in results.items():
         reached = min(evaluations, SLOW.get(strategy, (0, evaluations))[1])
-        regrets = [fmean(one.regrets[place] for one in of_one) for place in range(len(POINTS))]
-        cells = [f"{regret:.4f}" if point <= reached else "-" for point, regret in zip(POINTS, regrets, strict=True)]
+        cells = [f"{fmean(one.after(point) for one in of_one):.4f}" if point <= reached else "-" for point in POINTS]
         steps = median(one.to_the_top for one in of_one)
-        ends = [one.regrets[tested] for one in of_one]
-        p = "-" if strategy == "random" or not baseline else f"{mannwhitneyu(ends, baseline).pvalue:.1g}"
         top = f"{steps:.0f}" if steps != float("inf") else f"> {reached}"
-        yield f"| {given.table} {given.task} | {strategy} ({len(of_one)}) | {' | '.join(cells)} | {top} | {p} |"
+        ps = [_p(of_one, results.get(other, ()), side) for other, side in (("random", "less"), ("evolution", "two-sided"))]
+        yield f"| {given.table} {given.task} | {strategy} ({len(of_one)}) | {' | '.join([*cells, top, *ps])} |"
+
+
+def _p(ones: Sequence[Found], others: Sequence[Found], side: str) -> str:
+    if not others or ones is others:
+        return "-"
+    ends = [[one.after(TESTED_AT) for one in side_of] for side_of in (ones, others)]
+    return f"{mannwhitneyu(*ends, alternative=side).pvalue:.1g}"
+
+
+def draw(studies: Mapping[Problem, Mapping[str, Sequence[Found]]], picture: Path) -> None:
+    """Write the picture as SVG and PNG."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    tasks = list(dict.fromkeys(given.task for given in studies))
+    tables = list(dict.fromkeys(given.table for given in studies))
+    shape = (len(tables), len(tasks))
+    figure, panels = plt.subplots(*shape, figsize=(3.2 * shape[1], 3 * shape[0]), squeeze=False, layout="constrained")
+    for given, results in studies.items():
+        panel = panels[tables.index(given.table)][tasks.index(given.task)]
+        panel.set(title=f"{given.table} {given.task}", yscale="log")
+        for strategy, of_one in results.items():
+            length = min(len(one.regrets) for one in of_one)
+            columns = [[one.regrets[at] for one in of_one] for at in range(length)]
+            means = [fmean(column) for column in columns]
+            errors = [stdev(column) / len(column) ** 0.5 if len(column) > 1 else 0.0 for column in columns]
+            [drawn] = panel.plot(range(1, length + 1), means, linewidth=1, label=strategy)
+            lower, upper = ([max(1e-6, m + sign * e) for m, e in zip(means, errors, strict=True)] for sign in (-1, 1))
+            panel.fill_between(range(1, length + 1), lower, upper, color=drawn.get_color(), alpha=0.2, linewidth=0)
+    for row in panels:
+        row[0].set_ylabel("mean regret")
+    for panel in panels[-1]:
+        panel.set_xlabel("evaluations")
+    panels[0][-1].legend(fontsize=7)
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".svg", ".png"):
+        figure.savefig(picture.with_suffix(suffix), dpi=100)
 
 
 def main() -> None:
@@ -173,11 +226,13 @@ def main() -> None:
     parser.add_argument("--strategies", type=lambda text: text.split(","), default=list(STRATEGIES))
     parser.add_argument("--tables", type=lambda text: text.split(","), default=list(TABLES))
     parser.add_argument("--tasks", type=lambda text: text.split(","), default=list(TASKS))
+    parser.add_argument("--picture", type=Path)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     chosen = parser.parse_args()
-    print(f"{machine()}; regret after {', '.join(map(str, POINTS))} evaluations; p against random at {TESTED_AT}")
-    print(f"| problem | strategy (seeds) | {' | '.join(map(str, POINTS))} | evaluations to the top | p |")
-    print(f"| --- | --- |{' --- |' * (len(POINTS) + 2)}", flush=True)
+    print(f"{machine()}; regret after {', '.join(map(str, POINTS))} evaluations; p at {TESTED_AT}")
+    print(f"| problem | strategy (seeds) | {' | '.join(map(str, POINTS))} | to the top | p < random | p = evolution |")
+    print(f"| --- | --- |{' --- |' * (len(POINTS) + 3)}", flush=True)
+    studies = {}
     with (
         tempfile.TemporaryDirectory(prefix="nasfleet-transnas-") as folder,
         ProcessPoolExecutor(chosen.processes, mp_context=get_context("spawn")) as pool,
@@ -185,8 +240,11 @@ def main() -> None:
         for table in chosen.tables:
             for task in chosen.tasks:
                 given = problem(chosen.folder, table, task)
-                for line in lines(given, study(given, chosen, pool, Path(folder)), chosen.evaluations):
+                studies[given] = study(given, chosen, pool, Path(folder))
+                for line in lines(given, studies[given], chosen.evaluations):
                     print(line, flush=True)
+    if chosen.picture:
+        draw(studies, chosen.picture)
 
 
 if __name__ == "__main__":

@@ -43,9 +43,12 @@ class Schedule(Generic[Key]):
     jitter: random.Random
     _entries: dict[Key, _Entry] = field(default_factory=dict)
 
-    def add(self, key: Key, now: float) -> None:
-        """Look at a key as soon as its spacing allows."""
-        self._look_at(self._entries.setdefault(key, _Entry()), now)
+    def add(self, key: Key, now: float) -> bool:
+        """Look at a key as soon as its spacing allows; return whether it would not have been looked at so soon."""
+        entry = self._entries.setdefault(key, _Entry())
+        due = entry.due
+        self._look_at(entry, now)
+        return entry.due != due
 
     def take(self, now: float) -> Key | None:
         """Return the key that has been due for longest and is in nobody's work, if there is one; it is in work then."""
@@ -108,8 +111,8 @@ class WorkQueue(Generic[Key]):
 
     def add(self, key: Key) -> None:
         """Look at a key as soon as its spacing allows."""
-        self._schedule.add(key, self._clock())
-        self._changed.set()
+        if self._schedule.add(key, self._clock()):  # most events come while their key is due anyway
+            self._changed.set()
 
     def succeed(self, key: Key, again_in: float | None) -> None:
         """Say that a pass has ended; look again after `again_in` seconds though nothing happens."""

@@ -36,6 +36,20 @@ def test_a_burst_about_one_key_is_one_pass_now_and_one_after_the_interval(schedu
     assert passes == [0.0, 0.5]
 
 
+def test_only_what_makes_a_key_due_sooner_is_worth_waking_a_worker_for(schedule: Schedule[str]) -> None:
+    assert schedule.add("pool", 0.0)
+    assert not schedule.add("pool", 0.1)
+    assert schedule.take(0.2) == "pool"
+    assert schedule.add("pool", 0.3)
+    assert not schedule.add("pool", 0.4)
+    assert schedule.add("another", 0.4)
+    schedule.succeed("pool", 0.5, None)
+    assert schedule.take(0.5) == "another"
+    assert schedule.take(0.7) == "pool"
+    schedule.succeed("pool", 0.8, 60.0)
+    assert schedule.add("pool", 2.0)
+
+
 def test_what_happens_during_a_pass_is_seen_by_another(schedule: Schedule[str]) -> None:
     schedule.add("pool", 0.0)
     assert schedule.take(0.0) == "pool"
