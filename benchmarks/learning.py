@@ -98,7 +98,9 @@ def draw(searched: SearchDocument, learned: Sequence[Run], drawn: Sequence[Run],
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (reward, entropy, taken) = plt.subplots(1, 3, figsize=(15, 4.4), layout="constrained")
+    labels, shares = marginals(searched, learned[0])
+    height = max(4.4, 0.1 * len(labels))  # inches, so that the options can be read
+    figure, (reward, entropy, taken) = plt.subplots(1, 3, figsize=(15, height), layout="constrained")
     for name, runs, color in (("reinforce", learned, "C0"), ("random", drawn, "C7")):
         band(
             reward,
@@ -110,7 +112,6 @@ def draw(searched: SearchDocument, learned: Sequence[Run], drawn: Sequence[Run],
     reward.set(xlabel=f"update ({batch} networks each)", ylabel="mean reward of the batch")
     entropy.set(xlabel="update", ylabel="entropy of the policy, nats per decision", ylim=(0, None))
     reward.legend()
-    labels, shares = marginals(searched, learned[0])
     shown = taken.imshow(shares, aspect="auto", vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
     taken.set(yticks=range(len(labels)), xlabel="tenth of the search", title="how often each option was taken (first seed)")
     taken.set_yticklabels(labels, fontsize=5)
