@@ -78,8 +78,8 @@ def _check_text(task: LanguageModeling, spec: SearchSpec, data_dir: Path | None)
 
 def _check_table(task: Tabular, data_dir: Path | None) -> None:
     with needing("trainer"):
-        from nasfleet_trainer.tasks.tabular import load_table
-    load_table((data_dir or Path()) / task.file, task)
+        from nasfleet_trainer.tasks.tabular import load_table, table_path
+    load_table(table_path(data_dir, task), task)
 
 
 def _check_importable(path: str) -> None:

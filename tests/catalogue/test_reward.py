@@ -5,12 +5,26 @@ import pytest
 from nasfleet.catalogue import (
     Accuracy,
     BestOfLastEpochsCubed,
+    ImageClassification,
+    InvalidParametersError,
     InversePerplexity,
     InverseSquaredPerplexity,
+    LanguageModeling,
+    LunarLander,
+    MlpChoices,
     NegativeError,
+    PluginTask,
+    SearchSpaceSection,
+    Synthetic,
+    Tabular,
 )
 from nasfleet.measurement import EpochMeasurement, Measurement, NotFiniteError
-from nasfleet.reward import reward_of
+from nasfleet.reward import Reward, reward_of
+from nasfleet_testing.specs import smallest_spec
+
+_RISING: set[type[Reward]] = {Accuracy, BestOfLastEpochsCubed}
+_FALLING: set[type[Reward]] = {NegativeError, InversePerplexity, InverseSquaredPerplexity}
+_MLP = SearchSpaceSection(space=MlpChoices())
 
 
 def _measured(*values: float) -> Measurement:
@@ -54,3 +68,29 @@ def test_what_is_no_perplexity_has_no_such_reward(reward: InversePerplexity | In
     assert reward_of(reward, _measured(1.0)) == 80.0
     with pytest.raises(NotFiniteError, match=r"the measurement's value is 0\.9, and no perplexity is less than 1"):
         reward_of(reward, _measured(0.9))
+
+
+@pytest.mark.parametrize(
+    ("task", "suited"),
+    [
+        (ImageClassification(), _RISING),
+        (LunarLander(), _RISING),
+        (LanguageModeling(), _FALLING),
+        (Synthetic(epochs=5), _RISING | _FALLING),
+        (Tabular(file="t.csv"), _RISING | _FALLING),
+        (PluginTask(object="a.b:C"), _RISING | _FALLING),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+@pytest.mark.parametrize("reward", sorted(_RISING | _FALLING, key=lambda reward: reward.__name__))
+def test_a_reward_that_would_seek_the_worst_networks_is_refused(
+    task: object, suited: set[type[Reward]], reward: type[Reward]
+) -> None:
+    try:
+        smallest_spec(search_space=_MLP, task=task, reward=reward())
+    except InvalidParametersError as error:
+        (problem,) = error.problems
+        assert problem.path == ("reward", reward.__name__[0].lower() + reward.__name__[1:])
+        assert reward not in suited
+    else:
+        assert reward in suited

@@ -103,6 +103,11 @@ def test_a_table_that_is_not_there(folder: Path) -> None:
     refused(run_changed(folder, "synthetic: {}", "tabular: {file: table.csv}"), "table.csv cannot be read", "--data-dir")
 
 
+def test_a_table_elsewhere_on_the_machine(folder: Path) -> None:
+    result = run_changed(folder, "synthetic: {}", "tabular: {file: ../table.csv}", "--data-dir", str(folder))
+    refused(result, "file is ../table.csv", "give a file below the trainer's data directory, as table.csv")
+
+
 def test_a_table_that_is_damaged(folder: Path) -> None:
     (folder / "table.csv").write_text("tokens,value\n0 1,high\n")
     refused(run_changed(folder, "synthetic: {}", "tabular: {file: table.csv}"), "table.csv, line 2", "'high'", "finite number")

@@ -1,11 +1,13 @@
 """The tabular task: good tables give their rows, bad ones an error that names file, line and fix."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 
 from nasfleet.catalogue.tasks import Tabular
+from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.spaces.building import build_space
 from nasfleet_testing.scripted_controller import search_spec
@@ -38,6 +40,7 @@ async def look_up(section: Tabular, folder: Path, tokens: tuple[int, ...]) -> Me
     [
         (CSV, 'tokens,value,seconds,note\n0 1 2,0.5,60,x\n"[1, 2, 3]",0.75,90,y\n'),
         (CSV, '\ufefftokens,value,seconds\r\n"0,1,2",0.5,60\r\n1 2 3,0.75,90\r\n'),
+        (CSV, 'tokens,value,seconds\n"(0, 1, 2)",0.5,60\n"(1, 2, 3)",0.75,90\n'),
         (
             JSON_LINES,
             '{"tokens": [0, 1, 2], "value": 0.5, "seconds": 60}\n\n{"tokens": "1 2 3", "value": 0.75, "seconds": 90}\n',
@@ -86,6 +89,8 @@ def test_a_table_is_read_once_per_process(tmp_path: Path) -> None:
         (CSV, "tokens,value\n0 1 2,0.5\n", "no column seconds"),
         (CSV, "tokens,value,seconds\n0 1 2,0.5,60\n0 1 x,0.5,60\n", "line 3: column tokens is '0 1 x'; give whole numbers"),
         (CSV, "tokens,value,seconds\n0 -1 2,0.5,60\n", "column tokens is '0 -1 2'"),
+        (CSV, "tokens,value,seconds\n(0 1 2],0.5,60\n", "column tokens is '(0 1 2]'; give whole numbers"),
+        (CSV, "tokens,value,seconds\n(0 1 2,0.5,60\n", "column tokens is '(0 1 2'; give whole numbers"),
         (CSV, "tokens,value,seconds\n0 1 2,nan,60\n", "column value is 'nan'; give a finite number"),
         (CSV, "tokens,value,seconds\n0 1 2,0.5,-1\n", "column seconds is '-1'; give seconds, 0 or more"),
         (CSV, "tokens,value,seconds\n0 1 2,0.5\n", "line 2: give as many fields as the header"),
@@ -111,6 +116,13 @@ def test_a_bad_table_is_named_with_line_and_fix(tmp_path: Path, section: Tabular
 def test_a_missing_table_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(TrainerUnableError, match=r"nowhere\.csv cannot be read: No such file or directory; .*--data-dir"):
         load_table(tmp_path / "nowhere.csv", CSV)
+
+
+@pytest.mark.parametrize("file", ["/etc/table.csv", "../table.csv", "inside/../../table.csv"])
+async def test_a_search_names_no_table_elsewhere_on_the_machine(tmp_path: Path, file: str) -> None:
+    said = f"file is {file}: give a file below the trainer's data directory, as table.csv"
+    with pytest.raises(InvalidInputError, match=re.escape(said)):
+        await look_up(Tabular(file=file), tmp_path, (0, 1, 2))
 
 
 def test_a_table_that_is_no_text_is_named(tmp_path: Path) -> None:

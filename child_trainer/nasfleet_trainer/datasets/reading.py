@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import assert_never
 
 from nasfleet.catalogue.tasks import Dataset, ImageClassification
-from nasfleet.errors import InvalidInputError
+from nasfleet_trainer.data_directory import below
 from nasfleet_trainer.datasets.cifar10 import read_cifar10
 from nasfleet_trainer.datasets.digits import read_digits
 from nasfleet_trainer.datasets.folder import read_folder
@@ -20,7 +20,7 @@ def read_split(task: ImageClassification, data_dir: Path | None, seed: int) -> t
 
     Raises:
         TrainerUnableError: if this trainer lacks the data set, or has a damaged one.
-        InvalidInputError: if the data set has fewer images than the task asks for.
+        InvalidInputError: if the data set has fewer images than the task asks for, or is not below the data directory.
     """
     examples = _read(task, data_dir)
     validation = task.validation_examples
@@ -36,7 +36,8 @@ def _read(task: ImageClassification, data_dir: Path | None) -> LabelledImages:
         case Dataset.CIFAR10:
             return read_cifar10(_told(data_dir, task.dataset))
         case Dataset.FOLDER:
-            return read_folder(_below(_told(data_dir, task.dataset), task.folder), task.image_size)
+            folder = below(_told(data_dir, task.dataset), task.folder or "", name="folder", kind="folder")
+            return read_folder(folder, task.image_size)
         case _:
             assert_never(task.dataset)
 
@@ -45,11 +46,3 @@ def _told(data_dir: Path | None, dataset: Dataset) -> Path:
     if data_dir is None:
         raise TrainerUnableError(f"this trainer was not told where its data sets are, which {dataset} needs: use --data-dir")
     return data_dir
-
-
-def _below(data_dir: Path, folder: str | None) -> Path:
-    """Return a folder that a search names; a search may not name one elsewhere on the trainer's machine."""
-    path = Path(folder or "")
-    if path.is_absolute() or ".." in path.parts:
-        raise InvalidInputError(f"folder is {folder}: give a folder below the trainer's data directory, as {path.name}")
-    return data_dir / path

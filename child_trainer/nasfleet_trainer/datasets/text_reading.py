@@ -8,6 +8,7 @@ from typing import assert_never
 
 from nasfleet.catalogue.language_modeling import Corpus, LanguageModeling
 from nasfleet.errors import InvalidInputError
+from nasfleet_trainer.data_directory import below
 from nasfleet_trainer.datasets.text import Text, text_of, units_of
 from nasfleet_trainer.failures import TrainerUnableError
 
@@ -46,10 +47,10 @@ def _read(task: LanguageModeling, data_dir: Path | None) -> tuple[str, str]:
             folder = _treebank(_told(data_dir, task.corpus))
             return _content(folder / _TRAINING), _content(folder / _VALIDATION)
         case Corpus.FILES:
-            below = _told(data_dir, task.corpus)
+            folder = _told(data_dir, task.corpus)
             return (
-                _content(_file(below, "trainingFile", task.training_file or "")),
-                _content(_file(below, "validationFile", task.validation_file or "")),
+                _content(below(folder, task.training_file or "", name="trainingFile", kind="file")),
+                _content(below(folder, task.validation_file or "", name="validationFile", kind="file")),
             )
         case _:
             assert_never(task.corpus)
@@ -90,14 +91,6 @@ def _treebank(data_dir: Path) -> Path:
         f"{data_dir} does not hold {_TRAINING} and {_VALIDATION}: put the Penn Treebank there, or name the folder that "
         "holds it with --data-dir"
     )
-
-
-def _file(data_dir: Path, name: str, given: str) -> Path:
-    """Return a file that a search names; a search may not name one elsewhere on the trainer's machine."""
-    path = Path(given)
-    if path.is_absolute() or ".." in path.parts:
-        raise InvalidInputError(f"{name} is {given}: give a file below the trainer's data directory, as {path.name}")
-    return data_dir / path
 
 
 def _content(path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from nasfleet.catalogue.tasks import Tabular
 from nasfleet.measurement import EpochMeasurement, Measurement
+from nasfleet_trainer.data_directory import below
 from nasfleet_trainer.failures import CannotBuildError, TrainerUnableError
 from nasfleet_trainer.tasks.task import ChildRun, Report
 
@@ -40,8 +41,9 @@ class TabularTask:
         Raises:
             TrainerUnableError: if the table is not here or is not a table; the message names file, line and fix.
             CannotBuildError: if the table has no such architecture.
+            InvalidInputError: if the table is not below the data directory.
         """
-        path = (run.data_dir or Path()) / self._section.file
+        path = table_path(run.data_dir, self._section)
         row = load_table(path, self._section).get(run.tokens)
         if row is None:
             raise CannotBuildError(
@@ -52,6 +54,15 @@ class TabularTask:
         epoch = EpochMeasurement(1, row.value, row.seconds)
         report(epoch)
         return Measurement(row.value, (epoch,), row.seconds, row.seconds)
+
+
+def table_path(data_dir: Path | None, section: Tabular) -> Path:
+    """Return where the table lies: below the data directory; if the trainer was told of none, below its own folder.
+
+    Raises:
+        InvalidInputError: if the search names a file elsewhere.
+    """
+    return below(data_dir or Path(), section.file, name="file", kind="file")
 
 
 @lru_cache(maxsize=4)
@@ -113,7 +124,7 @@ def _json_rows(file: Any, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]
 
 
 def _parse_row(fields: Mapping[str, Any], section: Tabular, where: str) -> tuple[tuple[int, ...], Row]:
-    tokens = _parse(fields, section.tokens_column, _tokens, "give whole numbers: 0 3 1, or [0, 3, 1]", where)
+    tokens = _parse(fields, section.tokens_column, _tokens, "give whole numbers: 0 3 1, [0, 3, 1] or (0, 3, 1)", where)
     value = _parse(fields, section.value_column, _number, "give a finite number", where)
     if section.seconds_column is None:
         return tokens, Row(value, 0.0)
@@ -132,11 +143,16 @@ def _parse(fields: Mapping[str, Any], column: str, convert: Callable[[Any], _T],
 
 
 def _tokens(given: Any) -> tuple[int, ...]:
-    listed = given.replace(",", " ").strip().removeprefix("[").removesuffix("]").split() if isinstance(given, str) else given
+    listed = _without_brackets(given).replace(",", " ").split() if isinstance(given, str) else given
     tokens = tuple(int(token) for token in listed)
     if any(token < 0 or isinstance(given_token, float) for token, given_token in zip(tokens, listed, strict=True)):
         raise ValueError("no token")
     return tokens
+
+
+def _without_brackets(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if text[:1] + text[-1:] in {"[]", "()"} else text
 
 
 def _number(given: Any) -> float:

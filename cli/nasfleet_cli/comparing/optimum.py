@@ -5,14 +5,14 @@ from pathlib import Path
 from nasfleet.catalogue import SearchSpec, Synthetic, Tabular
 from nasfleet.measurement import EpochMeasurement, Measurement
 from nasfleet.reward import reward_of
-from nasfleet_trainer.tasks.tabular import load_table
+from nasfleet_trainer.tasks.tabular import load_table, table_path
 
 
 def known_optimum(spec: SearchSpec, data_dir: Path | None) -> float | None:
     """Return the largest reward of any row of a table, or that of the synthetic optimum without noise; else None."""
     match spec.task:
         case Tabular() as task:
-            table = load_table((data_dir or Path()) / task.file, task)
+            table = load_table(table_path(data_dir, task), task)
             return max(_reward(spec, row.value) for row in table.values())
         case Synthetic(noise=0.0):
             return _reward(spec, 1.0)

@@ -207,12 +207,6 @@ class SearchSpec(Block):
             path="artifacts",
         ),
         Rule(
-            holds="!has(self.task.languageModeling) || !(has(self.reward.accuracy) || has(self.reward.bestOfLastEpochsCubed))",
-            message="grows with the perplexity that languageModeling measures, of which less is better: "
-            "give inverseSquaredPerplexity, inversePerplexity or negativeError",
-            path="reward",
-        ),
-        Rule(
             holds="!has(self.warmStart) || "
             "has(self.strategy.reinforce) || has(self.strategy.evolution) || has(self.strategy.bayesian)",
             message="is given with a strategy that is not taught by it: remove it, or use reinforce, evolution or bayesian",
@@ -245,11 +239,13 @@ class SearchSpec(Block):
         if separator and scheme != "file":
             fault = f'is "{self.artifacts}", and object stores are not served yet'
             yield Problem(("artifacts",), fault, "give a directory, as a path or file:///path")
-        if isinstance(self.task, LanguageModeling) and isinstance(self.reward, Accuracy | BestOfLastEpochsCubed):
-            fault = "grows with the perplexity that languageModeling measures, of which less is better"
-            yield Problem(("reward",), fault, "give inverseSquaredPerplexity, inversePerplexity or negativeError")
         yield from unsuited(
-            self.search_space.space, self.strategy, self.task, self.budget.convergence, seeds_per_trial=self.seeds_per_trial
+            self.search_space.space,
+            self.strategy,
+            self.task,
+            self.reward,
+            self.budget.convergence,
+            seeds_per_trial=self.seeds_per_trial,
         )
         yield from stopping_conflicts(self.early_stopping, self.task, seeds_per_trial=self.seeds_per_trial)
         if self.warm_start is not None and not isinstance(self.strategy, Reinforce | Evolution | Bayesian):

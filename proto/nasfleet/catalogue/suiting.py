@@ -1,17 +1,56 @@
-"""What sections of a search suit each other: a task its space, a stopping rule its strategy, a number of seeds its task."""
+"""What sections of a search suit each other: a task its space and reward, a convergence its strategy, seeds their task."""
 
 from collections.abc import Iterator
 
+from nasfleet.catalogue.block import Block
 from nasfleet.catalogue.conv_chain import ConvChain
 from nasfleet.catalogue.convergence import Convergence
 from nasfleet.catalogue.fields import block_name
+from nasfleet.catalogue.language_modeling import LanguageModeling
 from nasfleet.catalogue.lunar_lander import LunarLander
 from nasfleet.catalogue.mlp import MlpChoices
 from nasfleet.catalogue.problems import Problem
+from nasfleet.catalogue.rewards import (
+    Accuracy,
+    BestOfLastEpochsCubed,
+    InversePerplexity,
+    InverseSquaredPerplexity,
+    NegativeError,
+)
 from nasfleet.catalogue.rule import Rule
 from nasfleet.catalogue.strategies import Bayesian, Grid, Reinforce
+from nasfleet.catalogue.tasks import ImageClassification
+
+_RISING, _FALLING = (Accuracy, BestOfLastEpochsCubed), (InverseSquaredPerplexity, InversePerplexity, NegativeError)
+# Rewards that would seek the worst networks of a task, what is wrong with them there, and what would not.
+_BACKWARD: dict[type[Block], tuple[tuple[type[Block], ...], str, str]] = {
+    ImageClassification: (
+        _FALLING,
+        "falls with the accuracy that imageClassification measures, of which more is better",
+        "give accuracy or bestOfLastEpochsCubed",
+    ),
+    LanguageModeling: (
+        _RISING,
+        "grows with the perplexity that languageModeling measures, of which less is better",
+        "give inverseSquaredPerplexity, inversePerplexity or negativeError",
+    ),
+    LunarLander: (
+        _FALLING,
+        "falls with the score that lunarLander measures, of which more is better",
+        "give accuracy or bestOfLastEpochsCubed",
+    ),
+}
 
 SUITING = (
+    *(
+        Rule(
+            holds=f"!has(self.task.{block_name(task)}) || !has(self.reward.{block_name(reward)})",
+            message=f"{fault}: {fix}",
+            path=f"reward.{block_name(reward)}",
+        )
+        for task, (rewards, fault, fix) in _BACKWARD.items()
+        for reward in rewards
+    ),
     Rule(
         holds="!has(self.budget.convergence) || has(self.strategy.reinforce)",
         message="is given with a strategy that makes no updates: remove it, or use reinforce",
@@ -39,9 +78,12 @@ SUITING = (
 
 
 def unsuited(
-    space: object, strategy: object, task: object, convergence: Convergence | None, *, seeds_per_trial: int
+    space: object, strategy: object, task: object, reward: object, convergence: Convergence | None, *, seeds_per_trial: int
 ) -> Iterator[Problem]:
     """Yield what does not suit the rest of a search; the twin of `SUITING`."""
+    for of, (rewards, fault, fix) in _BACKWARD.items():
+        if isinstance(task, of) and isinstance(reward, rewards):
+            yield Problem(("reward", block_name(type(reward))), fault, fix)
     if convergence is not None and not isinstance(strategy, Reinforce):
         fault = f"is given with the strategy {block_name(type(strategy))}, which makes no updates"
         yield Problem(("budget", "convergence"), fault, "remove it, or use reinforce")
