@@ -14,28 +14,23 @@ tenths of the search.
 """
 
 import argparse
-import sqlite3
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from statistics import fmean, median, quantiles, stdev
-from typing import Any
+from statistics import fmean, median, quantiles
 
-from running import machine
+import numpy as np
+from matplotlib.figure import Figure
+from running import machine, run_search
 from scipy.stats import ttest_ind
 
 from nasfleet import document
 from nasfleet.catalogue import Random, Reinforce, SearchDocument
-from nasfleet.names import SearchName
 from nasfleet.spaces.building import build_space
 from nasfleet.spaces.decision import Choice, Index
-from nasfleet_controller.store.results import TrialQuery
-from nasfleet_controller.store.store import Store
+from nasfleet_cli.comparing.pictures import draw_band, written
+from nasfleet_cli.comparing.scores import Band, mean_band
 from nasfleet_controller.store.trials import StoredTrial
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,46 +39,38 @@ WINDOWS = 10
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One search: its trials that have a reward, in the order of their proposals; the entropy of each update, in nats."""
+    """One search: its trials that have a reward, and these, in the order of their proposals; the entropy of each update."""
 
     trials: tuple[StoredTrial, ...]
+    rewards: tuple[float, ...]
     entropies: tuple[float, ...]
     seconds: float
 
-    @property
-    def rewards(self) -> list[float]:
-        """Return the rewards."""
-        return [trial.reward for trial in self.trials if trial.reward is not None]
+    def end(self) -> tuple[float, ...]:
+        """Return the last fifth of the rewards."""
+        return self.rewards[-(len(self.rewards) // 5) :]
 
     def until(self, reward: float) -> tuple[float, float]:
         """Return after how many settled trials, and seconds since the first proposal, there was one as good as that."""
-        ended = sorted((trial.ended_at or 0.0, trial.reward or 0.0) for trial in self.trials)
+        ended = sorted((trial.ended_at or 0.0, found) for trial, found in zip(self.trials, self.rewards, strict=True))
         began = min(trial.proposed_at for trial in self.trials)
         reached = ((count, at - began) for count, (at, found) in enumerate(ended, 1) if found >= reward)
         return next(reached, (float("inf"), float("inf")))
 
 
 def run(searched: SearchDocument, strategy: Reinforce | Random, seed: int, options: Sequence[str]) -> Run:
-    """Run a search through the whole system."""
+    """Run a search with another strategy and seed."""
     spec = replace(searched.spec, strategy=strategy, seed=seed)
-    with tempfile.TemporaryDirectory() as folder:
-        file, database = Path(folder) / "search.yaml", Path(folder) / "nasfleet.db"
-        file.write_text(document.dump(replace(searched, spec=spec)))
-        command = [sys.executable, "-m", "nasfleet_cli", "run", str(file), "--state", folder, "--plain", *options]
-        began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        seconds = time.perf_counter() - began
-        with Store(f"sqlite:///{database}") as store:
-            page = store.results.page(TrialQuery(SearchName(searched.namespace, searched.name)), 1000)
-        with sqlite3.connect(database) as connection:
-            entropies = [entropy for (entropy,) in connection.execute("SELECT entropy FROM policy_updates ORDER BY version")]
-    return Run(tuple(trial for trial in page.trials if trial.reward is not None), tuple(entropies), seconds)
+    made = run_search(replace(searched, spec=spec), *options)
+    rewarded = [(trial, trial.reward) for trial in made.trials if trial.reward is not None]
+    trials, rewards = zip(*rewarded, strict=True)
+    return Run(trials, rewards, made.entropies, made.seconds)
 
 
 def line(seed: int, learned: Run, drawn: Run) -> str:
     """Return the row of one seed."""
-    edge = len(learned.rewards) // 5
-    first, last, other = learned.rewards[:edge], learned.rewards[-edge:], drawn.rewards[-edge:]
+    last, other = learned.end(), drawn.end()
+    first = learned.rewards[: len(last)]
     p = ttest_ind(last, other, equal_var=False, alternative="greater").pvalue
     return (
         f"| {seed} | {fmean(first):.4g} | {fmean(last):.4g} | {max(learned.rewards):.4g} | {learned.seconds:.0f} "
@@ -93,22 +80,14 @@ def line(seed: int, learned: Run, drawn: Run) -> str:
 
 def draw(searched: SearchDocument, learned: Sequence[Run], drawn: Sequence[Run], batch: int, picture: Path) -> None:
     """Write the picture as SVG and PNG."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     labels, shares = marginals(searched, learned[0])
     height = max(4.4, 0.1 * len(labels))  # inches, so that the options can be read
-    figure, (reward, entropy, taken) = plt.subplots(1, 3, figsize=(15, height), layout="constrained")
-    for name, runs, color in (("reinforce", learned, "C0"), ("random", drawn, "C7")):
-        band(
-            reward,
-            [[fmean(one.rewards[at : at + batch]) for at in range(0, len(one.rewards), batch)] for one in runs],
-            color,
-            name,
-        )
-    band(entropy, [one.entropies for one in learned], "C0", "reinforce")
+    figure = Figure(figsize=(15, height), layout="constrained")
+    reward, entropy, taken = figure.subplots(1, 3)
+    for name, runs in (("reinforce", learned), ("random", drawn)):
+        by_batch = [[fmean(one.rewards[at : at + batch]) for at in range(0, len(one.rewards), batch)] for one in runs]
+        draw_band(reward, of_updates(by_batch), name)
+    draw_band(entropy, of_updates([one.entropies for one in learned]), "reinforce")
     reward.set(xlabel=f"update ({batch} networks each)", ylabel="mean reward of the batch")
     entropy.set(xlabel="update", ylabel="entropy of the policy, nats per decision", ylim=(0, None))
     reward.legend()
@@ -117,19 +96,13 @@ def draw(searched: SearchDocument, learned: Sequence[Run], drawn: Sequence[Run],
     taken.set_yticklabels(labels, fontsize=5)
     figure.colorbar(shown, ax=taken)
     picture.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".svg", ".png"):
-        figure.savefig(picture.with_suffix(suffix), dpi=110)
+    written(figure, picture)
 
 
-def band(panel: Any, curves: Sequence[Sequence[float]], color: str, name: str) -> None:
-    """Draw the mean of curves, as far as all of them go, with a band of one standard error."""
+def of_updates(curves: Sequence[Sequence[float]]) -> Band:
+    """Return the mean of curves over the updates, as far as all of them go."""
     length = min(map(len, curves))
-    columns = [[curve[at] for curve in curves] for at in range(length)]
-    means = [fmean(column) for column in columns]
-    errors = [stdev(column) / len(column) ** 0.5 if len(column) > 1 else 0.0 for column in columns]
-    panel.plot(means, color=color, label=name)
-    lower, upper = ([m + sign * e for m, e in zip(means, errors, strict=True)] for sign in (-1, 1))
-    panel.fill_between(range(length), lower, upper, color=color, alpha=0.25, linewidth=0)
+    return mean_band(np.arange(length, dtype=float), np.array([curve[:length] for curve in curves]))
 
 
 def marginals(searched: SearchDocument, learned: Run) -> tuple[list[str], list[list[float]]]:
@@ -173,7 +146,7 @@ def main() -> None:
         learned.append(run(searched, strategy, seed, options))
         drawn.append(run(searched, Random(batch_size=strategy.batch_size), seed, options))
         print(line(seed, learned[-1], drawn[-1]), flush=True)
-    ends, others = ([fmean(one.rewards[-len(one.rewards) // 5 :]) for one in runs] for runs in (learned, drawn))
+    ends, others = ([fmean(one.end()) for one in runs] for runs in (learned, drawn))
     p = ttest_ind(ends, others, equal_var=False, alternative="greater").pvalue
     print(f"means of the last fifth, over the seeds: one-sided p {p:.2g}")
     level = chosen.satisfying or quantiles([reward for one in drawn for reward in one.rewards], n=20)[-1]

@@ -11,9 +11,6 @@ episodes, as SVG and PNG. `search` runs examples/lunar-lander.yaml through the w
 """
 
 import argparse
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,16 +18,14 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from running import machine
+from matplotlib.figure import Figure
+from running import machine, run_search
 
 from nasfleet import document
-from nasfleet.catalogue import Exhaustive, LunarLander, Reinforce, SearchDocument
-from nasfleet.names import SearchName
+from nasfleet.catalogue import Exhaustive, LunarLander, Reinforce
 from nasfleet.spaces.building import build_space
 from nasfleet.spaces.mlp import Mlp, MlpLayer
-from nasfleet_controller.store.results import TrialQuery
-from nasfleet_controller.store.store import Store
-from nasfleet_controller.store.trials import StoredTrial
+from nasfleet_cli.comparing.pictures import written
 from nasfleet_trainer.deep_q.landing import Training, evaluate, evaluation_seeds
 from nasfleet_trainer.networks.mlp import MlpNetwork
 from nasfleet_trainer.tasks.lunar_lander import build, one_thread
@@ -89,12 +84,8 @@ def study(section: LunarLander, seeds: int, picture: Path) -> None:
 
 def draw(curves: dict[Shape, list[list[float]]], solved: float, picture: Path) -> None:
     """Write the picture: a panel for each network, scores as dots and their means over 100 episodes as lines."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, panels = plt.subplots(1, len(curves), figsize=(4.5 * len(curves), 3.6), sharey=True, layout="constrained")
+    figure = Figure(figsize=(4.5 * len(curves), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(curves), sharey=True)
     for panel, (shape, of_shape) in zip(panels, curves.items(), strict=True):
         for seed, scores in enumerate(of_shape):
             panel.plot(scores, ".", markersize=1.5, alpha=0.25, color=f"C{seed}")
@@ -104,9 +95,7 @@ def draw(curves: dict[Shape, list[list[float]]], solved: float, picture: Path) -
     panels[0].set_ylabel(f"score; line: mean of {WINDOW} episodes")
     panels[-1].legend(loc="lower right")
     picture.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".svg", ".png"):
-        figure.savefig(picture.with_suffix(suffix), dpi=110)
-    plt.close(figure)
+    written(figure, picture)
 
 
 def means(scores: list[float]) -> Iterator[float]:
@@ -125,34 +114,20 @@ def search(episodes: int, trials: int, slots: int) -> None:
     print("strategy   | trials | seconds | mean   | best   | best network")
     for strategy in (example.spec.strategy, Exhaustive()):
         spec = replace(example.spec, task=task, budget=budget, strategy=strategy)
-        measured, seconds = run(replace(example, spec=spec), slots)
-        rewards = [trial.reward for trial in measured if trial.reward is not None]
-        best = max(measured, key=lambda trial: float("-inf") if trial.reward is None else trial.reward)
+        made = run_search(replace(example, spec=spec), "--device", "cpu", "--trainers", str(slots))
+        rewards = [trial.reward for trial in made.trials if trial.reward is not None]
+        best = max(made.trials, key=lambda trial: float("-inf") if trial.reward is None else trial.reward)
         network = build_space(spec.search_space).decode(best.tokens)
         assert isinstance(network, Mlp)
         layers = " ".join(f"{layer.width} {layer.activation}" for layer in network.layers)
         kind = type(strategy).__name__.lower()
         print(
-            f"{kind:10} | {len(rewards):6d} | {seconds:7.0f} | {fmean(rewards):6.1f} | {max(rewards):6.1f} | {layers}",
+            f"{kind:10} | {len(rewards):6d} | {made.seconds:7.0f} | {fmean(rewards):6.1f} | {max(rewards):6.1f} | {layers}",
             flush=True,
         )
         if isinstance(strategy, Reinforce):
             by_batch = [rewards[start : start + strategy.batch_size] for start in range(0, len(rewards), strategy.batch_size)]
             print("mean score of each iteration:", " ".join(f"{fmean(batch):.0f}" for batch in by_batch))
-
-
-def run(searched: SearchDocument, slots: int) -> tuple[list[StoredTrial], float]:
-    """Return the trials of a search through the whole system in the order of their proposals, and its wall time in seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "search.yaml"
-        file.write_text(document.dump(searched))
-        command = [sys.executable, "-m", "nasfleet_cli", "run", str(file), "--state", folder, "--plain", "--device", "cpu"]
-        began = time.perf_counter()
-        subprocess.run([*command, "--trainers", str(slots)], check=True, stdout=subprocess.DEVNULL)
-        seconds = time.perf_counter() - began
-        with Store(f"sqlite:///{Path(folder) / 'nasfleet.db'}") as store:
-            page = store.results.page(TrialQuery(SearchName(searched.namespace, searched.name)), 1000)
-    return list(page.trials), seconds
 
 
 def main() -> None:

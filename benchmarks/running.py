@@ -1,8 +1,9 @@
-"""The programs as benchmarks run them, how much memory they take, and the name of the machine."""
+"""The programs and whole searches as benchmarks run them, how much memory they take, and the name of the machine."""
 
 import json
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasfleet import document
+from nasfleet.catalogue import SearchDocument
 from nasfleet.client import Client
+from nasfleet.names import SearchName
+from nasfleet_controller.store.results import TrialQuery
+from nasfleet_controller.store.store import Store
+from nasfleet_controller.store.trials import StoredTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,31 @@ def _program(module: str, *arguments: str, stdout: int) -> Iterator["subprocess.
             yield process
         finally:
             process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRun:
+    """A search that has ended: its trials in the order of their proposals, each update's entropy in nats, its wall time."""
+
+    trials: tuple[StoredTrial, ...]
+    entropies: tuple[float, ...]
+    seconds: float
+
+
+def run_search(searched: SearchDocument, *options: str) -> SearchRun:
+    """Run a search through the whole system, as `nasfleet run` with these options does; of its trials the first 1,000 come."""
+    with tempfile.TemporaryDirectory(prefix="nasfleet-benchmark-") as folder:
+        file, database = Path(folder) / "search.yaml", Path(folder) / "nasfleet.db"
+        file.write_text(document.dump(searched))
+        command = [sys.executable, "-m", "nasfleet_cli", "run", str(file), "--state", folder, "--plain", *options]
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.perf_counter() - began
+        with Store(f"sqlite:///{database}") as store:
+            page = store.results.page(TrialQuery(SearchName(searched.namespace, searched.name)), 1000)
+        with sqlite3.connect(database) as connection:
+            rows = connection.execute("SELECT entropy FROM policy_updates ORDER BY version").fetchall()
+    return SearchRun(tuple(page.trials), tuple(entropy for (entropy,) in rows), seconds)
 
 
 def machine() -> str:

@@ -26,14 +26,18 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 
+import numpy as np
+from matplotlib.figure import Figure
 from running import machine
 from scipy.stats import mannwhitneyu
 
 from nasfleet import document
 from nasfleet.spaces.canonical import tokens_hash
+from nasfleet_cli.comparing.pictures import draw_band, written
 from nasfleet_cli.comparing.runs import SettledTrial
+from nasfleet_cli.comparing.scores import mean_band
 from nasfleet_cli.comparing.simulation import simulate
 
 TABLES = ("macro", "micro")
@@ -187,34 +191,25 @@ def _p(ones: Sequence[Found], others: Sequence[Found], side: str) -> str:
 
 def draw(studies: Mapping[Problem, Mapping[str, Sequence[Found]]], picture: Path) -> None:
     """Write the picture as SVG and PNG."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     tasks = list(dict.fromkeys(given.task for given in studies))
     tables = list(dict.fromkeys(given.table for given in studies))
     shape = (len(tables), len(tasks))
-    figure, panels = plt.subplots(*shape, figsize=(3.2 * shape[1], 3 * shape[0]), squeeze=False, layout="constrained")
+    figure = Figure(figsize=(3.2 * shape[1], 3 * shape[0]), layout="constrained")
+    panels = figure.subplots(*shape, squeeze=False)
     for given, results in studies.items():
         panel = panels[tables.index(given.table)][tasks.index(given.task)]
         panel.set(title=f"{given.table} {given.task}", yscale="log")
         for strategy, of_one in results.items():
             length = min(len(one.regrets) for one in of_one)
-            columns = [[one.regrets[at] for one in of_one] for at in range(length)]
-            means = [fmean(column) for column in columns]
-            errors = [stdev(column) / len(column) ** 0.5 if len(column) > 1 else 0.0 for column in columns]
-            [drawn] = panel.plot(range(1, length + 1), means, linewidth=1, label=strategy)
-            lower, upper = ([max(1e-6, m + sign * e) for m, e in zip(means, errors, strict=True)] for sign in (-1, 1))
-            panel.fill_between(range(1, length + 1), lower, upper, color=drawn.get_color(), alpha=0.2, linewidth=0)
+            table = np.array([one.regrets[:length] for one in of_one])
+            draw_band(panel, mean_band(np.arange(1.0, length + 1), table), strategy)
     for row in panels:
         row[0].set_ylabel("mean regret")
     for panel in panels[-1]:
         panel.set_xlabel("evaluations")
     panels[0][-1].legend(fontsize=7)
     picture.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".svg", ".png"):
-        figure.savefig(picture.with_suffix(suffix), dpi=100)
+    written(figure, picture)
 
 
 def main() -> None:

@@ -27,12 +27,12 @@ def draw_best_so_far(runs: Mapping[str, Sequence[Run]], title: str, stem: Path) 
     panels = figure.subplots(1, len(axes_with_cost), sharey=True, squeeze=False)[0]
     for axis, panel in zip(axes_with_cost, panels, strict=True):
         for name, of_one in runs.items():
-            _draw_band(panel, band(of_one, axis, axis_points(everything, axis)), name)
+            draw_band(panel, band(of_one, axis, axis_points(everything, axis)), name)
         panel.set_xlabel(_LABELS[axis])
     panels[0].set_ylabel("best reward so far")
     panels[0].legend(loc="lower right")
     figure.suptitle(title)
-    return _written(figure, stem)
+    return written(figure, stem)
 
 
 def draw_top_models(runs: Mapping[str, Sequence[Run]], title: str, stem: Path) -> tuple[Path, ...]:
@@ -43,23 +43,25 @@ def draw_top_models(runs: Mapping[str, Sequence[Run]], title: str, stem: Path) -
     for name, panel in zip(others, panels, strict=True):
         points = axis_points([*runs[name], *runs[BASELINE]], Axis.TRIALS, _GAIN_POINTS)
         for count in TOP_COUNTS:
-            _draw_band(panel, top_model_gains(runs[name], runs[BASELINE], count, points), f"top {count}")
+            draw_band(panel, top_model_gains(runs[name], runs[BASELINE], count, points), f"top {count}")
         panel.axhline(0.0, color="grey", linewidth=0.8)
         panel.set_title(name)
         panel.set_xlabel("models run")
     panels[0].set_ylabel("reward above random search's")
     panels[0].legend(loc="upper left")
     figure.suptitle(title)
-    return _written(figure, stem)
+    return written(figure, stem)
 
 
-def _draw_band(panel: Axes, drawn: Band, label: str) -> None:
+def draw_band(panel: Axes, drawn: Band, label: str) -> None:
+    """Draw means as a line, and their standard errors as a band around it."""
     (line,) = panel.plot(drawn.points, drawn.means, label=label)
     low, high = drawn.means - drawn.errors, drawn.means + drawn.errors
     panel.fill_between(drawn.points, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
 
 
-def _written(figure: Figure, stem: Path) -> tuple[Path, ...]:
+def written(figure: Figure, stem: Path) -> tuple[Path, ...]:
+    """Write a figure in all formats; return the files, which are named after the stem."""
     files = tuple(stem.with_suffix(f".{form}") for form in FORMATS)
     for file in files:
         figure.savefig(file, dpi=120)

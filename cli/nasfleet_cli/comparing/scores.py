@@ -90,7 +90,12 @@ def band(runs: Sequence[Run], axis: Axis, points: Floats) -> Band:
     """Return the mean of the best so far over the runs that have one, from the first point at which all of them do."""
     table = np.stack([best_at(run, axis, points) for run in runs])  # [S, P]
     known = ~np.isnan(table).any(axis=0)
-    return Band(points[known], table[:, known].mean(axis=0), _errors(table[:, known]))
+    return mean_band(points[known], table[:, known])
+
+
+def mean_band(points: Floats, table: Floats) -> Band:
+    """Return the mean over seeds of curves [S, P] at points [P]."""
+    return Band(points, table.mean(axis=0), _errors(table))
 
 
 def axis_points(runs: Sequence[Run], axis: Axis, count: int = 200) -> Floats:
@@ -123,7 +128,7 @@ def top_model_gains(runs: Sequence[Run], baseline: Sequence[Run], count: int, po
         ]
     )
     known = ~np.isnan(gains).any(axis=0)
-    return Band(points[known], gains[:, known].mean(axis=0), _errors(gains[:, known]))
+    return mean_band(points[known], gains[:, known])
 
 
 def score(runs: Sequence[Run], baseline: Sequence[Run], optimum: float | None) -> Score:
