@@ -44,6 +44,8 @@ TIMEOUT_SECONDS = 300.0
 SEARCHES, POOLS = 200, 20
 MANIFESTS = Path(__file__).parents[1] / "operator" / "manifests" / "crds"
 NAMESPACE = "benchmark"
+POOL_OBJECT, BARE, GUARDED = "gpu-trainers", "bare", "guarded"
+TITLES = {POOL_OBJECT: "pool", GUARDED: "Deployment with the pool's budget", BARE: "bare Deployment"}
 Figures = dict[str, float]
 
 
@@ -150,47 +152,62 @@ def search(name: str, **changes: Any) -> str:
     return json.dumps({"apiVersion": API_VERSION, "kind": "ArchitectureSearch", "metadata": metadata, "spec": spec})
 
 
-def bare_deployment(plane: ControlPlane) -> str:
+def bare_deployment(plane: ControlPlane, name: str) -> str:
     """Return the pool's Deployment as one that nobody looks after, under another name; its pods have as many labels."""
-    made = json.loads(plane.do("get", "deployment", "gpu-trainers", "--namespace", NAMESPACE, "-o", "json"))
-    labels = {"benchmark": "bare"}
+    made = _made(plane, "deployment")
+    labels = {"benchmark": name}
     others = made["spec"]["template"]["metadata"]["labels"]
     mine = labels | {key: value for key, value in others.items() if key not in made["spec"]["selector"]["matchLabels"]}
     made["spec"] |= {"replicas": 0, "selector": {"matchLabels": labels}}
     made["spec"]["template"]["metadata"] = {"labels": mine}
-    metadata = {"name": "bare", "namespace": NAMESPACE, "labels": labels}
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
     return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": made["spec"]})
 
 
+def budget(plane: ControlPlane, name: str) -> str:
+    """Return the pool's PodDisruptionBudget for the pods of such a Deployment."""
+    spec = _made(plane, "poddisruptionbudget")["spec"] | {"selector": {"matchLabels": {"benchmark": name}}}
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return json.dumps({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec})
+
+
+def _made(plane: ControlPlane, kind: str) -> Any:
+    return json.loads(plane.do("get", kind, POOL_OBJECT, "--namespace", NAMESPACE, "-o", "json"))
+
+
 def scale() -> Iterator[Figures]:
-    """Scale a pool and a bare Deployment of the same pods over the same nodes, each first in every other round; yield each."""
+    """Scale a pool and Deployments of the same pods, bare and with the same budget, over the same nodes; yield each round.
+
+    Each round begins with another one of them.
+    """
     with cluster() as here:
         here.make_nodes(NODES, gpus=8)
         here.plane.do("apply", "--filename=-", stdin=pool("gpu", replicas=0))
-        timed(lambda: here.plane.kubectl("get", "deployment", "gpu-trainers", "--namespace", NAMESPACE).returncode == 0)
-        here.plane.do("apply", "--filename=-", stdin=bare_deployment(here.plane))
-        contenders = ["gpu-trainers", "bare"]
+        timed(lambda: here.plane.kubectl("get", "deployment", POOL_OBJECT, "--namespace", NAMESPACE).returncode == 0)
+        for document in (*(bare_deployment(here.plane, name) for name in (BARE, GUARDED)), budget(here.plane, GUARDED)):
+            here.plane.do("apply", "--filename=-", stdin=document)
+        contenders = [*TITLES]
         while True:
             rounds = {name: _scaled(here, name) for name in contenders}
-            contenders.reverse()
-            yield rounds["gpu-trainers"] | rounds["bare"]
+            contenders = [*contenders[1:], contenders[0]]
+            yield {figure: value for name in TITLES for figure, value in rounds[name].items()}
 
 
 def _scaled(here: Cluster, name: str) -> Figures:
-    """Take the pool or the bare Deployment through the sizes; return the seconds of each, and what the operator did."""
-    title = "bare Deployment" if name == "bare" else "pool"
+    """Take the pool or a Deployment through the sizes; return the seconds of each and of all, and what the operator did."""
+    title = TITLES[name]
     before, figures, came_from = here.metrics(), Figures(), 0
     for step in STEPS:
         figures[f"{title}, {came_from} to {step}: s"] = _scale(here, name, step)
         came_from = step
-    return figures if name == "bare" else figures | _work(before, here)
+    figures[f"{title}, all: s"] = sum(figures.values())
+    return figures | _work(before, here) if name == POOL_OBJECT else figures
 
 
 def _scale(here: Cluster, name: str, size: int) -> float:
-    """Scale the pool, or the bare Deployment, as a user does; return the seconds until there are so many pods, all ready."""
-    here.plane.do(
-        "scale", "deployment/bare" if name == "bare" else "trainerpool/gpu", f"--replicas={size}", "--namespace", NAMESPACE
-    )
+    """Scale the pool, or a Deployment, as a user does; return the seconds until there are so many pods, all ready."""
+    scaled = "trainerpool/gpu" if name == POOL_OBJECT else f"deployment/{name}"
+    here.plane.do("scale", scaled, f"--replicas={size}", "--namespace", NAMESPACE)
     return timed(partial(_is, here, name, size))
 
 
@@ -223,13 +240,13 @@ def spare() -> Iterator[Figures]:
     with cluster() as here:
         here.make_nodes(NODES, gpus=8)
         here.plane.do("apply", "--filename=-", stdin=pool("gpu", replicas=0))
-        timed(lambda: here.plane.kubectl("get", "deployment", "gpu-trainers", "--namespace", NAMESPACE).returncode == 0)
-        here.plane.do("apply", "--filename=-", stdin=bare_deployment(here.plane))
+        timed(lambda: here.plane.kubectl("get", "deployment", POOL_OBJECT, "--namespace", NAMESPACE).returncode == 0)
+        here.plane.do("apply", "--filename=-", stdin=bare_deployment(here.plane, BARE))
         while True:
-            _scale(here, "bare", STEPS[0])
-            figures = {"bare Deployment, halved: s": _scale(here, "bare", HALF)}
-            _scale(here, "bare", 0)
-            _scale(here, "gpu-trainers", STEPS[0])
+            _scale(here, BARE, STEPS[0])
+            figures = {"bare Deployment, halved: s": _scale(here, BARE, HALF)}
+            _scale(here, BARE, 0)
+            _scale(here, POOL_OBJECT, STEPS[0])
             with waiting_trainers(here.controller.address, f"namespaces/{NAMESPACE}/pools/gpu", here.pod_names()):
                 here.plane.do(
                     "apply",
@@ -239,11 +256,11 @@ def spare() -> Iterator[Figures]:
                 timed(lambda: len(here.busy()) == HALF)
                 time.sleep(SETTLE_SECONDS)
                 before, at_work = here.metrics(), here.busy()
-                figures["pool, halved: s"] = _scale(here, "gpu-trainers", HALF)
+                figures["pool, halved: s"] = _scale(here, POOL_OBJECT, HALF)
                 figures["busy trainers that went"] = len(at_work - here.pod_names())
                 figures |= _work(before, here)
                 here.plane.do("delete", "nas/busy", "--namespace", NAMESPACE)
-                _scale(here, "gpu-trainers", 0)
+                _scale(here, POOL_OBJECT, 0)
             yield figures
 
 
@@ -278,7 +295,7 @@ def _quantile(before: Mapping[str, float], after: Mapping[str, float], label: st
 
 
 PARTS: dict[str, tuple[str, Callable[[], Iterator[Figures]]]] = {
-    "scale": (f"one pool over {NODES} fake nodes beside a bare Deployment of the same pods", scale),
+    "scale": (f"one pool over {NODES} fake nodes beside Deployments of the same pods, bare and with the same budget", scale),
     "spare": (f"a pool and a bare Deployment of {STEPS[0]} halved, with half of the pool's trainers at work", spare),
     "many": (f"{SEARCHES} searches and {POOLS} pools at once", many),
 }

@@ -163,10 +163,15 @@ def _read_object(raw: Raw) -> Raw:
     return {**raw, "metadata": {name: value for name, value in raw["metadata"].items() if name not in dull}}
 
 
+def _read_budget(raw: Raw) -> Raw:
+    """Return a PodDisruptionBudget without its status, which changes with each pod and decides nothing here."""
+    return {name: value for name, value in _read_object(raw).items() if name != "status"}
+
+
 _READERS: Mapping[Kind, Callable[[Raw], object]] = {
     POOLS: read_pool,
     SEARCHES: read_search,
     DEPLOYMENTS: _read_object,
-    BUDGETS: _read_object,
+    BUDGETS: _read_budget,
     PODS: read_pod,
 }
