@@ -38,6 +38,7 @@ from nasfleet.v1.fleet_pb2 import (
 from nasfleet.v1.fleet_pb2_grpc import FleetServiceServicer, add_FleetServiceServicer_to_server
 from nasfleet_trainer.agent import Agent
 from nasfleet_trainer.hosting import CHANNEL_OPTIONS
+from nasfleet_trainer.lowerings import Lowerings
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.slots import Slots
@@ -114,7 +115,8 @@ async def work(address: str, count: int, pipe: Connection) -> None:
         running = []
         for number in range(count):
             hello = Hello(protocol_version=PROTOCOL_VERSION, trainer=f"noop-{number}", slots=1, device="cpu")
-            agent = Agent(channel, hello, searches, Slots(searches, Place(), 1, metrics), metrics, 30.0)
+            slots = Slots(searches, Place(), 1, metrics)
+            agent = Agent(lambda: channel, hello, searches, slots, Lowerings(Place(), 1), metrics, 30.0)
             running.append(asyncio.create_task(agent.run()))
         await asyncio.to_thread(pipe.recv)
         for task in running:

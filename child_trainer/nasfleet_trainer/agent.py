@@ -1,6 +1,7 @@
 """The agent: one trainer's stream to the controller, kept up whatever happens, and the children that come over it."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from uuid import uuid4
 
@@ -41,7 +42,7 @@ class Agent:
 
     def __init__(
         self,
-        channel: grpc.aio.Channel,
+        channel: Callable[[], grpc.aio.Channel],
         hello: Hello,
         searches: Searches,
         slots: Slots,
@@ -49,7 +50,7 @@ class Agent:
         metrics: Metrics,
         grace_seconds: float,
     ) -> None:
-        self._stub = FleetServiceStub(channel)
+        self._channel = channel
         self._hello = Hello()
         self._hello.CopyFrom(hello)
         self._hello.instance_id = uuid4().hex
@@ -147,7 +148,7 @@ class Agent:
 
     async def _converse(self) -> tuple[grpc.StatusCode, str]:
         """Keep one stream up for as long as it lasts, and return how it ended."""
-        call = self._stub.Work(None)
+        call = FleetServiceStub(self._channel()).Work(None)
         tasks = (asyncio.create_task(self._listen(call)), asyncio.create_task(self._speak(call)))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -10,6 +10,7 @@ from pathlib import Path
 from nasfleet.address import LARGEST_PORT, parse_address
 from nasfleet.errors import InvalidInputError
 from nasfleet.names import PoolName
+from nasfleet.transport import Trust, read_trust
 
 _PREFIX = "NASFLEET_"
 _DEVICES = ("auto", "cpu", "cuda")
@@ -21,6 +22,7 @@ class Config:
 
     Attributes:
         controller: HOST:PORT of the controller.
+        trust: for TLS; None for plain text.
         name: what people call this trainer; with several agents each gets a number behind it.
         pool: the name of the pool that it belongs to; empty on one machine.
         labels: what a search's trainerPoolSelector is matched with, unless the pool was declared with others.
@@ -38,6 +40,7 @@ class Config:
     """
 
     controller: str
+    trust: Trust | None
     name: str
     pool: str
     labels: Mapping[str, str]
@@ -56,9 +59,15 @@ class Config:
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
     """Return the settings; a wrong flag ends the process with code 2 and a message that names it."""
-    given = _parser(environment).parse_args(arguments)
+    parser = _parser(environment)
+    given = parser.parse_args(arguments)
+    try:
+        trust = read_trust(given.ca, given.token_file, given.server_name)
+    except InvalidInputError as error:
+        parser.error(str(error))
     return Config(
         controller=given.controller,
+        trust=trust,
         name=given.name,
         pool=given.pool,
         labels=dict(given.label),
@@ -88,6 +97,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add(
         "controller", None, "address of the controller", type=_address, metavar="HOST:PORT", required=address not in environment
     )
+    add("ca", "", "file with the certificates that the controller's is signed by, in PEM; empty for plain text")
+    add("token-file", "", "file with the token that is sent with every call")
+    add("server-name", "", "name in the controller's certificate, if that is not the host of its address")
     add("name", platform.node(), "what people call this trainer", type=_text)
     add("pool", "", "the pool that it belongs to: namespaces/NAMESPACE/pools/POOL", type=_pool)
     parser.add_argument(

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from functools import partial
 
 import grpc
@@ -11,6 +12,7 @@ from prometheus_client import REGISTRY, disable_created_metrics, start_http_serv
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.errors import InvalidInputError
 from nasfleet.parent import when_parent_is_gone
+from nasfleet.transport import aio_way
 from nasfleet.v1.fleet_pb2 import Hello
 from nasfleet_trainer.agent import Agent
 from nasfleet_trainer.config import Config
@@ -45,8 +47,9 @@ async def host(config: Config) -> None:
     if device is UNSEEN_GPU:
         log.warning("no_gpu_seen", device=config.device)
     metrics = Metrics(REGISTRY)
-    async with grpc.aio.insecure_channel(config.controller, options=CHANNEL_OPTIONS) as channel:
-        agents = _agents(config, device, channel, metrics)
+    way = aio_way(config.controller, config.trust, CHANNEL_OPTIONS)
+    try:
+        agents = _agents(config, device, way.channel, metrics)
         _serve_metrics(config, Probes(agents, asyncio.get_running_loop()))
         _drain_on_signals(agents)
         if config.exit_with_parent:
@@ -55,10 +58,13 @@ async def host(config: Config) -> None:
         async with asyncio.TaskGroup() as group:
             for agent in agents:
                 group.create_task(agent.run())
+    finally:
+        for channel in way.channels:
+            await channel.close(None)
     log.info("trainer_left", name=config.name)
 
 
-def _agents(config: Config, device: Device, channel: grpc.aio.Channel, metrics: Metrics) -> list[Agent]:
+def _agents(config: Config, device: Device, channel: Callable[[], grpc.aio.Channel], metrics: Metrics) -> list[Agent]:
     place = Place(device.kind, config.data_dir, config.artifacts_dir, config.gang_host)
     searches = Searches(place)
     agents = []

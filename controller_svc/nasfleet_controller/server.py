@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -16,10 +17,14 @@ from grpc_reflection.v1alpha import reflection
 
 from nasfleet.address import Address
 from nasfleet.errors import ConflictError, InvalidInputError
+from nasfleet.names import PoolName
 from nasfleet.parent import when_parent_is_gone
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
+from nasfleet_controller.access.certificates import Certificates, server_credentials
+from nasfleet_controller.access.guard import Guard
+from nasfleet_controller.access.reviews import RememberedReviews, Reviews
 from nasfleet_controller.commands import SearchCommands
-from nasfleet_controller.config import ControllerConfig
+from nasfleet_controller.config import Authentication, ControllerConfig
 from nasfleet_controller.gauges import StateCollector
 from nasfleet_controller.health import Health
 from nasfleet_controller.metrics import ControllerMetrics
@@ -30,6 +35,8 @@ from nasfleet_controller.servicers.searches import SearchServicer
 from nasfleet_controller.store.store import Store
 
 STOP_SECONDS = 1.0
+MOST_BYTES = 4 * 2**20
+"""Of a message that comes in: a search document with a space of 1 MiB, or a child's epochs, has room."""
 SERVICES = (
     search_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name,
     results_pb2.DESCRIPTOR.services_by_name["ResultsService"].full_name,
@@ -40,9 +47,30 @@ OPTIONS = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),  # a second controller on the same port must fail, not share it
+    ("grpc.max_receive_message_length", MOST_BYTES),
+    ("grpc.server_handshake_timeout_ms", 20_000),
 )
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the services are, and for whom.
+
+    Attributes:
+        listen: where they are served.
+        certificates: for TLS; None for plain text.
+        reviews: say who calls and what they may do; None to let everybody do everything.
+        operator_account: user name of the operator; empty for nobody.
+        health: where health alone is served besides, in plain text; None for nowhere.
+    """
+
+    listen: Address
+    certificates: Certificates | None = None
+    reviews: Reviews | None = None
+    operator_account: str = ""
+    health: Address | None = None
 
 
 @contextlib.contextmanager
@@ -77,38 +105,61 @@ async def serve(config: ControllerConfig) -> None:
     """
     if api_implementation.Type() != "upb":
         raise InvalidInputError(f"protobuf runs on {api_implementation.Type()!r}, many times slower: install its binary wheel")
-    with held(config.state), Store(config.store_url) as store:
-        metrics = ControllerMetrics()
-        async with serving(store, metrics, config.listen) as (running, address):
-            metrics_address = metrics.serve(config.metrics) if config.metrics else ""
-            announcement = config.state / "controller.json"
-            try:
-                _announce(announcement, str(address), str(metrics_address))
-                await _wait_until_stopped(running, exit_with_parent=config.exit_with_parent)
-            finally:
-                announcement.unlink(missing_ok=True)
+    metrics = ControllerMetrics()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(held(config.state))
+        store = stack.enter_context(Store(config.store_url))
+        door = Door(
+            config.listen,
+            config.certificates,
+            reviews=await stack.enter_async_context(_reviews(config)),
+            operator_account=config.operator_account,
+            health=config.health,
+        )
+        running, address = await stack.enter_async_context(serving(store, metrics, door))
+        metrics_address = metrics.serve(config.metrics) if config.metrics else ""
+        announcement = config.state / "controller.json"
+        try:
+            _announce(announcement, str(address), str(metrics_address))
+            await _wait_until_stopped(running, exit_with_parent=config.exit_with_parent)
+        finally:
+            announcement.unlink(missing_ok=True)
     log.info("stopped")
 
 
 @contextlib.asynccontextmanager
-async def serving(
-    store: Store, metrics: ControllerMetrics, listen: Address
-) -> AsyncIterator[tuple[asyncio.Task[None], Address]]:
+async def _reviews(config: ControllerConfig) -> AsyncIterator[Reviews | None]:
+    if config.authentication is Authentication.NONE:
+        yield None
+        return
+    # It takes the Kubernetes client, which nobody needs on one machine.
+    from nasfleet_controller.access.kubernetes_reviews import reviewing
+
+    async with reviewing(config.audience, config.kubeconfig) as reviews:
+        yield RememberedReviews(reviews)
+
+
+@contextlib.asynccontextmanager
+async def serving(store: Store, metrics: ControllerMetrics, door: Door) -> AsyncIterator[tuple[asyncio.Task[None], Address]]:
     """Serve a store while the context lasts; give the runner's task, which ends only by an error, and the address."""
     runner = Runner(store, metrics)
     metrics.registry.register(StateCollector(runner))
-    server = grpc.aio.server(options=OPTIONS)
     health = Health(SERVICES)
-    await health.add_to(server)
-    _add_services(server, runner, store)
+    servers = [grpc.aio.server(options=OPTIONS, interceptors=_interceptors(door, runner))]
+    _add_services(servers[0], runner, store)
+    address = _listen(servers[0], door.listen, "--listen", door.certificates)
+    if door.health is not None:
+        servers.append(grpc.aio.server(options=OPTIONS))
+        _listen(servers[1], door.health, "--health")
     begun = asyncio.Event()
 
     def on_ready(ready: bool) -> None:  # noqa: FBT001 - the runner's callback
         health.tell(working=ready)
         begun.set()
 
-    address = _listen(server, listen)
-    await server.start()
+    for server in servers:
+        await health.add_to(server)
+        await server.start()
     running = asyncio.create_task(runner.run(on_ready), name="runner")
     running.add_done_callback(lambda _: begun.set())
     try:
@@ -120,7 +171,18 @@ async def serving(
             with contextlib.suppress(asyncio.CancelledError):
                 await running
         finally:
-            await server.stop(STOP_SECONDS)
+            await asyncio.gather(*(server.stop(STOP_SECONDS) for server in servers))
+
+
+def _interceptors(door: Door, runner: Runner) -> tuple[Guard, ...]:
+    if door.reviews is None:
+        return ()
+
+    def account_of(pool: PoolName) -> str | None:
+        declared = runner.state.dispatcher.pools.declared.get(pool)
+        return None if declared is None else declared.service_account
+
+    return (Guard(door.reviews, door.operator_account, account_of),)
 
 
 def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> None:
@@ -131,12 +193,14 @@ def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> None
     reflection.enable_server_reflection((*SERVICES, SERVICE_NAME, reflection.SERVICE_NAME), server)
 
 
-def _listen(server: grpc.aio.Server, listen: Address) -> Address:
+def _listen(server: grpc.aio.Server, where: Address, option: str, certificates: Certificates | None = None) -> Address:
     try:
-        return Address(listen.host, server.add_insecure_port(str(listen)))
+        if certificates is None:
+            return Address(where.host, server.add_insecure_port(str(where)))
+        return Address(where.host, server.add_secure_port(str(where), server_credentials(certificates)))
     except RuntimeError:
         raise InvalidInputError(
-            f"--listen {listen} cannot be had: another program uses that port, or this machine has no such address"
+            f"{option} {where} cannot be had: another program uses that port, or this machine has no such address"
         ) from None
 
 

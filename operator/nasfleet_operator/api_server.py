@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
-from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.errors import ConflictError, ForbiddenError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
 from nasfleet_operator.kinds import Kind
 from nasfleet_operator.pacing import Pace
 from nasfleet_operator.shallow_json import decode
@@ -20,10 +20,6 @@ from nasfleet_operator.shallow_json import decode
 WATCH_SECONDS = 300  # a watch is asked for anew after this long: some load balancers fall silent on old ones
 
 _METHODS = {"watch": "GET", "list": "GET", "get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
-
-
-class ForbiddenError(NasfleetError):
-    """Rights, a quota or an admission rule forbid it: have them changed. The message is the API server's."""
 
 
 _ERRORS: dict[int, type[NasfleetError]] = {

@@ -7,8 +7,7 @@ from typing import assert_never
 
 import structlog
 
-from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError
-from nasfleet_operator.api_server import ForbiddenError
+from nasfleet.errors import ConflictError, ForbiddenError, InvalidInputError, NasfleetError, NotFoundError
 from nasfleet_operator.cache import Cache, Raw
 from nasfleet_operator.cluster import Cluster
 from nasfleet_operator.controller import Controller

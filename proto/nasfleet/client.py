@@ -17,8 +17,17 @@ from google.protobuf.message import Message
 
 from nasfleet.catalogue import SearchSpec
 from nasfleet.codec import spec_to_proto
-from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    NasfleetError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from nasfleet.names import DEFAULT_NAMESPACE
+from nasfleet.transport import Trust, way
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet.v1.fleet_pb2 import Pool
 from nasfleet.v1.results_pb2 import ExportArchitectureResponse, ExportFormat
@@ -37,6 +46,8 @@ _ERROR_OF: dict[grpc.StatusCode, type[NasfleetError]] = {
     grpc.StatusCode.NOT_FOUND: NotFoundError,
     grpc.StatusCode.FAILED_PRECONDITION: ConflictError,
     grpc.StatusCode.ABORTED: ConflictError,
+    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED: ForbiddenError,
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
 }
@@ -47,17 +58,21 @@ class Client:
     """A connection to a controller, safe to use from several threads.
 
     Every method raises InvalidInputError, NotFoundError, ConflictError or UnavailableError as the contract says, with the
-    controller's message. Names are resource names: `namespaces/default/searches/digits`.
+    controller's message; UnauthenticatedError or ForbiddenError where a controller asks who calls. Names are resource names:
+    `namespaces/default/searches/digits`.
     """
 
-    def __init__(self, address: str, *, timeout: float = 10.0) -> None:
-        """Prepare to talk to HOST:PORT; `timeout` is for each unary call, in seconds."""
+    def __init__(self, address: str, trust: Trust | None = None, *, timeout: float = 10.0) -> None:
+        """Prepare to talk to HOST:PORT.
+
+        Args:
+            address: of the controller.
+            trust: for TLS, and for a token with every call; None for plain text.
+            timeout: for each unary call, in seconds.
+        """
         self._address = address
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
-        self._searches = search_pb2_grpc.SearchServiceStub(self._channel)
-        self._results = results_pb2_grpc.ResultsServiceStub(self._channel)
-        self._fleet = fleet_pb2_grpc.FleetServiceStub(self._channel)
+        self._way = way(address, trust, _OPTIONS)
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +82,8 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; streams that are being read end."""
-        self._channel.close()
+        for channel in self._way.channels:
+            channel.close()
 
     def ensure_search(self, name: str, spec: SearchSpec, *, uid: str = "", dry_run: bool = False) -> EnsureSearchResponse:
         """Make the search be as declared; the response says what that changed."""
@@ -220,6 +236,18 @@ class Client:
         """Ask trainers to finish or hand back what they hold and to leave; return those that were found."""
         request = fleet_pb2.DrainTrainersRequest(trainers=trainers)
         return self._call(self._fleet.DrainTrainers, request).trainers
+
+    @property
+    def _searches(self) -> search_pb2_grpc.SearchServiceStub:
+        return search_pb2_grpc.SearchServiceStub(self._way.channel())
+
+    @property
+    def _results(self) -> results_pb2_grpc.ResultsServiceStub:
+        return results_pb2_grpc.ResultsServiceStub(self._way.channel())
+
+    @property
+    def _fleet(self) -> fleet_pb2_grpc.FleetServiceStub:
+        return fleet_pb2_grpc.FleetServiceStub(self._way.channel())
 
     def _call(self, method: Callable[..., Response], request: Message) -> Response:
         with self._translated():

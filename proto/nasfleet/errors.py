@@ -19,3 +19,11 @@ class ConflictError(NasfleetError):
 
 class UnavailableError(NasfleetError):
     """Something that is needed does not answer: try again later."""
+
+
+class UnauthenticatedError(NasfleetError):
+    """Nobody knows who asks: send a valid token."""
+
+
+class ForbiddenError(NasfleetError):
+    """Who asks may not do that: have the rights, the quota or the rule changed that forbids it."""

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from nasfleet.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from nasfleet_operator.api_server import ForbiddenError
+from nasfleet.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
 from nasfleet_operator.cluster import KubernetesCluster
 from nasfleet_operator.execution import refusal_kind
 from nasfleet_operator.failure_kinds import FailureKind

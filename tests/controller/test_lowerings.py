@@ -24,7 +24,7 @@ from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.moment import Moment
 from nasfleet_controller.records import SearchCreated, SearchState
 from nasfleet_controller.reports import Lowered, NoSpace, Report, Unable
-from nasfleet_controller.server import serving
+from nasfleet_controller.server import Door, serving
 from nasfleet_controller.snapshots import SearchSnapshot
 from nasfleet_controller.state import ControllerState
 from nasfleet_controller.store.store import Store
@@ -79,7 +79,7 @@ class Served:
 async def controller(state: Path) -> AsyncIterator[Served]:
     with Store(f"sqlite:///{state / 'nasfleet.db'}") as store:
         async with (
-            serving(store, ControllerMetrics(), Address("127.0.0.1", 0)) as (_, address),
+            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address),
             grpc.aio.insecure_channel(str(address)) as channel,
         ):
             searches, fleet = search_pb2_grpc.SearchServiceStub(channel), fleet_pb2_grpc.FleetServiceStub(channel)

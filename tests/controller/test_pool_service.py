@@ -19,7 +19,7 @@ from nasfleet.codec import spec_to_proto
 from nasfleet.measurement import FailureKind
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet_controller.metrics import ControllerMetrics
-from nasfleet_controller.server import serving
+from nasfleet_controller.server import Door, serving
 from nasfleet_controller.store.store import Store
 from nasfleet_testing.specs import smallest_spec
 
@@ -33,7 +33,7 @@ SPEC = smallest_spec(strategy=Random(batch_size=4), budget=Budget(trials=4), par
 async def controller(store: Store, metrics: ControllerMetrics | None = None) -> AsyncIterator[tuple[Stub, Stub, Stub]]:
     """Serve a store; give the stubs of searches, fleet and results."""
     async with (
-        serving(store, metrics or ControllerMetrics(), Address("127.0.0.1", 0)) as (_, address),
+        serving(store, metrics or ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address),
         grpc.aio.insecure_channel(str(address)) as channel,
     ):
         yield (

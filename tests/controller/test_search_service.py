@@ -15,7 +15,7 @@ from nasfleet.catalogue import Budget, Random, SearchSpec
 from nasfleet.codec import spec_to_proto
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet_controller.metrics import ControllerMetrics
-from nasfleet_controller.server import serving
+from nasfleet_controller.server import Door, serving
 from nasfleet_controller.store.store import Store
 from nasfleet_testing.specs import smallest_spec
 
@@ -29,7 +29,7 @@ SPEC = smallest_spec(strategy=Random(batch_size=4), budget=Budget(trials=4), par
 async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
         async with (
-            serving(store, ControllerMetrics(), Address("127.0.0.1", 0)) as (_, address),
+            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address),
             grpc.aio.insecure_channel(str(address)) as opened,
         ):
             yield opened

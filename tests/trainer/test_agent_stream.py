@@ -30,9 +30,8 @@ async def trainer(address: str, slots: int = 1, grace_seconds: float = 30.0) -> 
     searches = Searches(Place())
     hello = Hello(protocol_version=PROTOCOL_VERSION, trainer="probe", slots=slots, device="cpu")
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-        agent = Agent(
-            channel, hello, searches, Slots(searches, Place(), 1, metrics), Lowerings(Place(), 1), metrics, grace_seconds
-        )
+        slots = Slots(searches, Place(), 1, metrics)
+        agent = Agent(lambda: channel, hello, searches, slots, Lowerings(Place(), 1), metrics, grace_seconds)
         running = asyncio.create_task(agent.run())
         try:
             yield agent, running

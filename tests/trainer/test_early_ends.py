@@ -43,7 +43,8 @@ async def stream(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stream]:
         ScriptedController() as controller,
         grpc.aio.insecure_channel(controller.address, options=CHANNEL_OPTIONS) as channel,
     ):
-        agent = Agent(channel, hello, searches, Slots(searches, Place(), 1, metrics), Lowerings(Place(), 1), metrics, 30.0)
+        slots = Slots(searches, Place(), 1, metrics)
+        agent = Agent(lambda: channel, hello, searches, slots, Lowerings(Place(), 1), metrics, 30.0)
         running = asyncio.create_task(agent.run())
         try:
             yield await controller.stream()

@@ -7,7 +7,15 @@ from typing import Any, TypeVar
 
 import grpc
 
-from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    NasfleetError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from nasfleet_controller.connection import StreamTakenOverError
 
 Request = TypeVar("Request")
@@ -21,6 +29,8 @@ _STATUS_OF: tuple[tuple[type[NasfleetError], grpc.StatusCode], ...] = (
     (NotFoundError, grpc.StatusCode.NOT_FOUND),
     (ConflictError, grpc.StatusCode.FAILED_PRECONDITION),
     (UnavailableError, grpc.StatusCode.UNAVAILABLE),
+    (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
+    (ForbiddenError, grpc.StatusCode.PERMISSION_DENIED),
 )
 
 

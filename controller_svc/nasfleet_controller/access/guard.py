@@ -1,0 +1,158 @@
+"""Asks at every call who makes it and whether they may; ends streams with their token; writes down who changed what."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+import structlog
+
+from nasfleet.errors import ForbiddenError, InvalidInputError, NasfleetError, UnauthenticatedError
+from nasfleet.names import PoolName
+from nasfleet.v1 import fleet_pb2
+from nasfleet_controller.access.caller import Caller
+from nasfleet_controller.access.reviews import Reviews
+from nasfleet_controller.access.rights import CHANGING, Right, refuse_stranger, rights
+from nasfleet_controller.servicers.errors import Context, status_of
+
+HELLO_SECONDS = 20.0
+_OURS = "/nasfleet.v1."
+_WORK = "FleetService/Work"
+_OPEN = "/grpc.health.v1.Health/"
+_SCHEME = "Bearer "
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes none at run time
+    """Lets through who may.
+
+    Args:
+        reviews: say who calls and what they may do.
+        operator: who may do everything that can be asked of the services; empty for nobody.
+        account_of: gives the service account of a pool; None if the pool was not declared.
+    """
+
+    def __init__(self, reviews: Reviews, operator: str, account_of: Callable[[PoolName], str | None]) -> None:
+        self._reviews = reviews
+        self._operator = operator
+        self._account_of = account_of
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Put itself before the method that is called; health is told to everybody."""
+        handler, path = await continuation(handler_call_details), handler_call_details.method
+        if handler is None or path.startswith(_OPEN):
+            return handler
+        method = path.removeprefix(_OURS)
+        token = str(dict(handler_call_details.invocation_metadata).get("authorization", ""))
+        if handler.request_streaming:
+            make, guarded = grpc.stream_stream_rpc_method_handler, self._talking(method, token, handler.stream_stream)
+        elif handler.response_streaming:
+            make, guarded = grpc.unary_stream_rpc_method_handler, self._answering(method, token, handler.unary_stream)
+        else:
+            make, guarded = grpc.unary_unary_rpc_method_handler, self._once(method, token, handler.unary_unary)
+        return make(guarded, handler.request_deserializer, handler.response_serializer)
+
+    def _once(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(request: Any, context: Context) -> Any:
+            caller, needed = await _or_abort(self._admit(method, token, request), context)
+            changed = [str(right) for right in needed if right.verb in CHANGING]
+            try:
+                response = await inner(request, context)
+            except BaseException:
+                if changed:
+                    log.info("change_failed", user=caller.user, method=method, rights=changed)
+                raise
+            if changed:
+                log.info("changed", user=caller.user, method=method, rights=changed)
+            return response
+
+        return call
+
+    def _answering(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(request: Any, context: Context) -> AsyncIterator[Any]:
+            caller, _ = await _or_abort(self._admit(method, token, request), context)
+            async for response in _while_valid(caller, inner(request, context), context):
+                yield response
+
+        return call
+
+    def _talking(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            caller = await _or_abort(self._caller(token, method), context)
+            if method == _WORK:
+                first = await _or_abort(self._first(caller, requests), context)
+                log.info("trainer_admitted", user=caller.user, pool=first.hello.pool, trainer=first.hello.trainer)
+                requests = _again(first, requests)
+            async for response in _while_valid(caller, inner(requests, context), context):
+                yield response
+
+        return call
+
+    async def _admit(self, method: str, token: str, request: Any) -> tuple[Caller, tuple[Right, ...]]:
+        """Return who calls and the rights that it takes, all of which they have."""
+        caller, needed = await self._caller(token, method), rights(method, request)
+        if caller.user != self._operator:
+            for right in needed:
+                if not await self._reviews.allows(caller, right):
+                    log.info("refused", user=caller.user, method=method, right=str(right))
+                    raise ForbiddenError(f"{caller.user} may not {right}: ask for that right")
+        return caller, needed
+
+    async def _caller(self, token: str, method: str) -> Caller:
+        if not token.startswith(_SCHEME):
+            raise UnauthenticatedError(f"{method} was called without a token: send one for this controller as a bearer token")
+        caller = await self._reviews.caller(token.removeprefix(_SCHEME))
+        if caller is None:
+            raise UnauthenticatedError("the token is not good here: it has ended, or is for another audience; get a new one")
+        return caller
+
+    async def _first(self, caller: Caller, requests: AsyncIterator[fleet_pb2.WorkRequest]) -> fleet_pb2.WorkRequest:
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                first = await anext(aiter(requests), fleet_pb2.WorkRequest())
+        except TimeoutError:
+            raise InvalidInputError(f"no hello came within {HELLO_SECONDS:.0f} s of the beginning of the stream") from None
+        if first.HasField("hello"):  # one without is refused for that
+            try:
+                refuse_stranger(caller, first.hello, self._account_of)
+            except ForbiddenError as error:
+                log.info("refused", user=caller.user, method=_WORK, reason=str(error))
+                raise
+        return first
+
+
+async def _or_abort(asked: Awaitable[T], context: Context) -> T:
+    try:
+        return await asked
+    except NasfleetError as error:
+        await context.abort(status_of(error), str(error))
+        raise  # abort has raised already
+
+
+async def _again(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
+    yield first
+    async for one in rest:
+        yield one
+
+
+async def _while_valid(caller: Caller, responses: AsyncIterator[T], context: Context) -> AsyncIterator[T]:
+    """Yield what a stream answers until its caller's token ends; then end it, for the client to come back with the next one."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + (caller.until - time.time())
+    while True:
+        try:
+            async with asyncio.timeout_at(end):
+                response = await anext(responses)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            status = status_of(UnauthenticatedError())
+            await context.abort(status, "the token of this stream has ended: open it again with the next one")
+        yield response

@@ -1,0 +1,66 @@
+"""Who a token is of and what they may do, remembered so that not every call asks again. Times are Unix seconds."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Protocol, TypeVar
+
+from nasfleet_controller.access.caller import Caller
+from nasfleet_controller.access.rights import Right
+
+CALLER_SECONDS = 60.0
+RIGHT_SECONDS = 10.0
+MOST_REMEMBERED = 10_000
+"""Of each kind: whoever sends ever new tokens makes us forget, not grow."""
+
+T = TypeVar("T")
+
+
+class Reviews(Protocol):
+    """Both raise UnavailableError if there is no answer."""
+
+    async def caller(self, token: str) -> Caller | None:
+        """Return whose token it is; None if it is not good here."""
+
+    async def allows(self, caller: Caller, right: Right) -> bool:
+        """Return whether somebody has a right."""
+
+
+class RememberedReviews:
+    """The same answers, at most so many seconds old; many who ask the same at once cause one review."""
+
+    def __init__(self, reviews: Reviews, clock: Callable[[], float] = time.time) -> None:
+        self._reviews = reviews
+        self._clock = clock
+        self._known: dict[Hashable, tuple[float, Any]] = {}
+        self._asked: dict[Hashable, asyncio.Future[Any]] = {}
+
+    async def caller(self, token: str) -> Caller | None:
+        """Return whose token it is; None if it is not good here."""
+        key = hashlib.sha256(token.encode()).digest()  # no token lies about in memory for longer than its call
+        found = await self._recall(key, lambda: self._reviews.caller(token), CALLER_SECONDS)
+        return None if found is None or found.until <= self._clock() else found
+
+    async def allows(self, caller: Caller, right: Right) -> bool:
+        """Return whether somebody has a right."""
+        key = (caller.user, caller.groups, right)
+        return await self._recall(key, lambda: self._reviews.allows(caller, right), RIGHT_SECONDS)
+
+    async def _recall(self, key: Hashable, ask: Callable[[], Awaitable[T]], seconds: float) -> T:
+        known = self._known.get(key)
+        if known is not None and known[0] > self._clock():
+            answer: T = known[1]
+            return answer
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = asyncio.ensure_future(ask())
+            asked.add_done_callback(lambda done: self._note(key, done, seconds))
+        return await asyncio.shield(asked)  # others wait for it too
+
+    def _note(self, key: Hashable, done: "asyncio.Future[Any]", seconds: float) -> None:
+        del self._asked[key]
+        if not done.cancelled() and done.exception() is None:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[key] = self._clock() + seconds, done.result()
