@@ -2,13 +2,16 @@
 
     python ../shared/data/unpack.py DATA        # or your own copy: DATA/transbench101/{macro,micro}.csv
     python benchmarks/transnas.py DATA/transbench101 [--seeds 100] [--evaluations 1000] [--strategies random,evolution]
-        [--tables macro,micro] [--tasks jigsaw,normal] [--picture FILE]
+        [--tables macro,micro] [--tasks jigsaw,normal] [--results FILE] [--picture FILE]
 
 Each line is one table and task: searches simulated in this process (`nasfleet_cli.comparing`), eight trials at once, the reward
 being the table's validation figure, accuracies as fractions. The macro table has architectures of four to six modules, of which
 not all strings of modules are there: a string that is not settles as a model failure with the worst reward of the table (see
 FAILURE_IS_ORDINARY), from which a strategy may learn, and is no evaluation. Regret is what the best so far lacks of the table's
 best; the top is its best 0.1 %, and on the way there only different architectures count.
+
+All of it takes many hours of a processor, so each search's figures are written to a file as soon as they are there, seeds in
+turn, and the same command goes on where it was ended.
 
 p is of Mann and Whitney's test of the regrets after 200 evaluations, one against random search (of less regret) and one against
 evolution (of any difference). The picture has a panel for each table and task: mean regret against evaluations, with the
@@ -21,9 +24,11 @@ import csv
 import json
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, median
@@ -44,6 +49,7 @@ TABLES = ("macro", "micro")
 TASKS = ("class_scene", "class_object", "room_layout", "jigsaw", "segmentsemantic", "normal", "autoencoder")
 PER_CENT = frozenset({"class_scene", "class_object", "jigsaw", "segmentsemantic"})
 POINTS = (50, 100, 200, 500, 1000)
+CURVE = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 TESTED_AT = 200
 TOP_SHARE = 0.001
 MODULES = (1, 2, 3, 4)
@@ -60,7 +66,7 @@ STRATEGIES = {
 }
 FAILURE_IS_ORDINARY = frozenset({"tuned reinforce"})
 """Whose failures have the table's median reward in place of its worst, which would be all that a policy hears of."""
-SLOW = {"tpe": (10, 200), "gaussian process": (10, 200)}
+SLOW = {"tpe": (100, 200), "gaussian process": (10, 200)}
 """Seeds and evaluations, at most, of those that take long for each proposal."""
 
 
@@ -122,7 +128,7 @@ spec:
   searchSpace: {given.space}
   {STRATEGIES[strategy]}
   task: {{tabular: {{file: {file.name}}}}}
-  budget: {{trials: {evaluations if given.table == "micro" else 3 * evaluations}}}
+  budget: {{trials: {evaluations if given.table == "micro" else 2 * evaluations}}}
   trial: {{failureReward: {given.failure_reward(strategy)!r}, retries: {{modelFailure: 0}}}}
 """
     ).spec
@@ -133,45 +139,81 @@ spec:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one search found: its regret after each evaluation, and how many different ones it took to the top."""
+    """What one search found: its regret after `CURVE` evaluations, and how many different ones it took to the top."""
 
     regrets: tuple[float, ...]
     to_the_top: float
 
     def after(self, evaluations: int) -> float:
         """Return the regret then, or at its end if that was earlier."""
-        return self.regrets[min(evaluations, len(self.regrets)) - 1]
+        return self.regrets[min(CURVE.index(evaluations), len(self.regrets) - 1)]
 
 
 def found(given: Problem, trials: Sequence[SettledTrial]) -> Found:
     """Return the figures of one search; infinitely many evaluations if it did not get to the top."""
     best, seen, to_the_top = float("-inf"), set[str](), float("inf")
     regrets = []
-    for trial in trials:
+    for count, trial in enumerate(trials, 1):
         assert trial.reward is not None
         seen.add(trial.architecture)
         best = max(best, trial.reward)
-        regrets.append(given.best - best)
+        if count in CURVE or count == len(trials):
+            regrets.append(given.best - best)
         if best >= given.top:
             to_the_top = min(to_the_top, len(seen))
     return Found(tuple(regrets), to_the_top)
+
+
+Job = tuple[str, str, str, int]
+"""Table, task, strategy and seed."""
+
+
+def jobs(chosen: argparse.Namespace) -> Iterator[Job]:
+    """Yield all searches, the first seed of every strategy on every problem before the second of any."""
+    for seed, table, task, strategy in product(range(chosen.seeds), chosen.tables, chosen.tasks, chosen.strategies):
+        if seed < SLOW.get(strategy, (chosen.seeds, 0))[0]:
+            yield table, task, strategy, seed
+
+
+def known(results: Path) -> dict[Job, Found]:
+    """Return what earlier runs wrote."""
+    if not results.exists():
+        return {}
+    with results.open(encoding="utf-8", newline="") as file:
+        return {
+            (table, task, strategy, int(seed)): Found(tuple(map(float, regrets.split())), float(top))
+            for table, task, strategy, seed, top, regrets in csv.reader(file)
+        }
+
+
+def study(chosen: argparse.Namespace) -> dict[Job, Found]:
+    """Run the searches that have not been run, and return what all of them found."""
+    done = known(chosen.results)
+    missing = [job for job in jobs(chosen) if job not in done]
+    problems = {at: problem(chosen.folder, *at) for at in product(chosen.tables, chosen.tasks)}
+    with (
+        tempfile.TemporaryDirectory(prefix="nasfleet-transnas-") as folder,
+        ProcessPoolExecutor(chosen.processes, mp_context=get_context("spawn")) as pool,
+        chosen.results.open("a", encoding="utf-8", newline="") as file,
+    ):
+        rows, running = csv.writer(file), dict[Future[Found], Job]()
+        for job in missing:
+            table, task, strategy, seed = job
+            evaluations = min(SLOW.get(strategy, (0, chosen.evaluations))[1], chosen.evaluations)
+            running[pool.submit(_one, problems[table, task], strategy, evaluations, seed, Path(folder))] = job
+        for future in as_completed(running):
+            job, one = running[future], future.result()
+            rows.writerow([*job, one.to_the_top, " ".join(f"{regret:.6g}" for regret in one.regrets)])
+            file.flush()
+            done[job] = one
+    return done
 
 
 def _one(given: Problem, strategy: str, evaluations: int, seed: int, folder: Path) -> Found:
     return found(given, search(given, strategy, evaluations, seed, folder))
 
 
-def study(given: Problem, chosen: argparse.Namespace, pool: ProcessPoolExecutor, folder: Path) -> dict[str, list[Found]]:
-    """Return what each strategy found with each seed."""
-    jobs = {}
-    for strategy in chosen.strategies:
-        seeds, evaluations = SLOW.get(strategy, (chosen.seeds, chosen.evaluations))
-        seeds, evaluations = min(seeds, chosen.seeds), min(evaluations, chosen.evaluations)
-        jobs[strategy] = [pool.submit(_one, given, strategy, evaluations, seed, folder) for seed in range(seeds)]
-    return {strategy: [job.result() for job in of_one] for strategy, of_one in jobs.items()}
-
-
-def lines(given: Problem, results: Mapping[str, Sequence[Found]], evaluations: int) -> Iterator[str]:
+def lines(table: str, task: str, results: Mapping[str, Sequence[Found]], evaluations: int) -> Iterator[str]:
     """Yield the rows of a table in Markdown: mean regrets, the way to the top, and how sure the differences are."""
     for strategy, of_one in results.items():
         reached = min(evaluations, SLOW.get(strategy, (0, evaluations))[1])
@@ -179,7 +221,7 @@ def lines(given: Problem, results: Mapping[str, Sequence[Found]], evaluations: i
         steps = median(one.to_the_top for one in of_one)
         top = f"{steps:.0f}" if steps != float("inf") else f"> {reached}"
         ps = [_p(of_one, results.get(other, ()), side) for other, side in (("random", "less"), ("evolution", "two-sided"))]
-        yield f"| {given.table} {given.task} | {strategy} ({len(of_one)}) | {' | '.join([*cells, top, *ps])} |"
+        yield f"| {table} {task} | {strategy} ({len(of_one)}) | {' | '.join([*cells, top, *ps])} |"
 
 
 def _p(ones: Sequence[Found], others: Sequence[Found], side: str) -> str:
@@ -189,20 +231,19 @@ def _p(ones: Sequence[Found], others: Sequence[Found], side: str) -> str:
     return f"{mannwhitneyu(*ends, alternative=side).pvalue:.1g}"
 
 
-def draw(studies: Mapping[Problem, Mapping[str, Sequence[Found]]], picture: Path) -> None:
+def draw(studies: Mapping[tuple[str, str], Mapping[str, Sequence[Found]]], picture: Path) -> None:
     """Write the picture as SVG and PNG."""
-    tasks = list(dict.fromkeys(given.task for given in studies))
-    tables = list(dict.fromkeys(given.table for given in studies))
+    tables, tasks = (list(dict.fromkeys(names)) for names in zip(*studies, strict=True))
     shape = (len(tables), len(tasks))
     figure = Figure(figsize=(3.2 * shape[1], 3 * shape[0]), layout="constrained")
     panels = figure.subplots(*shape, squeeze=False)
-    for given, results in studies.items():
-        panel = panels[tables.index(given.table)][tasks.index(given.task)]
-        panel.set(title=f"{given.table} {given.task}", yscale="log")
+    for (table, task), results in studies.items():
+        panel = panels[tables.index(table)][tasks.index(task)]
+        panel.set(title=f"{table} {task}", yscale="log", xscale="log")
         for strategy, of_one in results.items():
             length = min(len(one.regrets) for one in of_one)
-            table = np.array([one.regrets[:length] for one in of_one])
-            draw_band(panel, mean_band(np.arange(1.0, length + 1), table), strategy)
+            curves = np.array([one.regrets[:length] for one in of_one])
+            draw_band(panel, mean_band(np.array(CURVE[:length], dtype=float), curves), strategy)
     for row in panels:
         row[0].set_ylabel("mean regret")
     for panel in panels[-1]:
@@ -221,23 +262,20 @@ def main() -> None:
     parser.add_argument("--strategies", type=lambda text: text.split(","), default=list(STRATEGIES))
     parser.add_argument("--tables", type=lambda text: text.split(","), default=list(TABLES))
     parser.add_argument("--tasks", type=lambda text: text.split(","), default=list(TASKS))
+    parser.add_argument("--results", type=Path, default=Path("transnas.csv"), help="file of what was found [%(default)s]")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     chosen = parser.parse_args()
     print(f"{machine()}; regret after {', '.join(map(str, POINTS))} evaluations; p at {TESTED_AT}")
     print(f"| problem | strategy (seeds) | {' | '.join(map(str, POINTS))} | to the top | p < random | p = evolution |")
     print(f"| --- | --- |{' --- |' * (len(POINTS) + 3)}", flush=True)
-    studies = {}
-    with (
-        tempfile.TemporaryDirectory(prefix="nasfleet-transnas-") as folder,
-        ProcessPoolExecutor(chosen.processes, mp_context=get_context("spawn")) as pool,
-    ):
-        for table in chosen.tables:
-            for task in chosen.tasks:
-                given = problem(chosen.folder, table, task)
-                studies[given] = study(given, chosen, pool, Path(folder))
-                for line in lines(given, studies[given], chosen.evaluations):
-                    print(line, flush=True)
+    done = study(chosen)
+    studies = defaultdict[tuple[str, str], dict[str, list[Found]]](dict)
+    for table, task, strategy, seed in jobs(chosen):
+        studies[table, task].setdefault(strategy, []).append(done[table, task, strategy, seed])
+    for (table, task), results in studies.items():
+        for line in lines(table, task, results, chosen.evaluations):
+            print(line)
     if chosen.picture:
         draw(studies, chosen.picture)
 
