@@ -79,6 +79,7 @@ class Agent:
         Raises:
             RefusedError: if the controller will not have this trainer.
         """
+        structlog.contextvars.bind_contextvars(trainer=self._hello.trainer)  # for its children's tasks too
         serving = asyncio.create_task(self._serve())
         leaving = asyncio.create_task(self._over.wait())
         try:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+import structlog
+
 from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
 from nasfleet.measurement import EpochMeasurement
 from nasfleet.v1 import trial_pb2
@@ -22,6 +24,8 @@ _OnOwnEpoch = Callable[[trial_pb2.EpochMeasurement], None]
 _OnOwnPort = Callable[[int], None]
 OnEnd = Callable[[int, Result | None], None]
 OnPort = Callable[[int, int], None]
+
+log = structlog.get_logger()
 
 # When a gang breaks, the trainer whose fault it is has so long to say why before the others say that they were left alone.
 BLAME_SECONDS = 5.0
@@ -74,10 +78,13 @@ class Slots:
         on_end(fence, None if child.cancelled() else child.result())
 
     async def _train(self, assignment: Assignment, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
+        structlog.contextvars.bind_contextvars(trial=assignment.trial)  # for all that this child's task logs
         with self._metrics.child():
             result = await self._measure(assignment, on_epoch, on_port)
             if isinstance(result, trial_pb2.Failure) and result.kind == trial_pb2.FAILURE_KIND_GANG_BROKEN:
                 await asyncio.sleep(BLAME_SECONDS)
+        if isinstance(result, trial_pb2.Failure):
+            log.warning("child_failed", kind=_word(result.kind), message=result.message)
         self._metrics.count(result)
         return result
 
@@ -131,3 +138,8 @@ class Slots:
             self._metrics.forget(process)
             del self._at_work[assignment.fence]
             self._idle.append(process)
+
+
+def _word(kind: trial_pb2.FailureKind.ValueType) -> str:
+    """Return a kind of failure as metrics and the controller's log have it."""
+    return trial_pb2.FailureKind.Name(kind).removeprefix("FAILURE_KIND_").lower()

@@ -26,10 +26,13 @@ class Store(Protocol):
 
 
 class Observer(Protocol):
-    """Is told what has been committed: the metrics."""
+    """Is told what has been committed: the metrics and the log."""
 
     def loaded(self, snapshot: Snapshot) -> None:
         """Take in the state at the start."""
 
     def committed(self, records: Sequence[Record], seconds: float) -> None:
         """Take in what happened, and how long its commit took."""
+
+    def store_failed(self) -> None:
+        """Take in that the store could not be read or written."""

@@ -1,4 +1,4 @@
-"""What Prometheus sees of the controller, counted from what was committed; the rest is in `gauges`.
+"""What Prometheus sees of the controller, counted from what was committed; the rest is in `gauges` and `call_metrics`.
 
 Every metric is described in docs/reference/metrics.md. Nothing carries trial ids or architectures. The series of a search go
 when it is deleted, and a while after it has ended.
@@ -7,7 +7,15 @@ when it is deleted, and a while after it has ended.
 import time
 from collections.abc import Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
 from prometheus_client.metrics import MetricWrapperBase
 
 from nasfleet import PROTOCOL_VERSION, __version__
@@ -15,6 +23,7 @@ from nasfleet.address import Address
 from nasfleet.errors import InvalidInputError
 from nasfleet.measurement import EpochMeasurement, Failure
 from nasfleet.names import SearchName
+from nasfleet_controller.call_metrics import CallMetrics
 from nasfleet_controller.records import (
     AttemptEnded,
     AttemptStarted,
@@ -69,6 +78,7 @@ class SearchMetrics:
         self.epoch_seconds = histogram("epoch_seconds", "Wall time of epochs.", TRIAL_SECONDS)
         self.baseline = gauge("baseline_reward", "Baseline after the last update.")
         self.batch_reward = gauge("batch_reward", "Mean reward of the last batch.")
+        self.first_batch_reward = gauge("first_batch_reward", "Mean reward of the first batch.")
         self.entropy = gauge("entropy_nats", "Mean entropy of a decision under the policy, before the last update.")
         self.gradient_norm = gauge("gradient_norm", "Norm of the last gradient, before clipping.")
         self.staleness = gauge("staleness_updates", "Updates between the last batch's proposal and its own.")
@@ -84,15 +94,18 @@ class ControllerMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.of_searches = SearchMetrics(self.registry)
+        self.calls = CallMetrics(self.registry)
         self._labels: dict[int, tuple[str, str]] = {}
         self._ended: dict[int, float] = {}
         self._last_epochs: dict[int, int] = {}
         self._ended_fences: list[int] = []
         registry = self.registry
+        ProcessCollector(registry=registry)
         self._commits = Histogram(
             "nasfleet_store_commit_seconds", "Time of a commit.", registry=registry, buckets=COMMIT_SECONDS
         )
         self._records = Counter("nasfleet_store_records", "Records committed.", registry=registry)
+        self._store_failures = Counter("nasfleet_store_failures", "Attempts to use the store that failed.", registry=registry)
         self._late = Counter("nasfleet_outcomes_late", "Outcomes of leases that had been taken back.", registry=registry)
         self._waits = Histogram(
             "nasfleet_assignment_wait_seconds",
@@ -134,6 +147,10 @@ class ControllerMetrics:
             self._last_epochs.pop(fence, None)
         self._ended_fences.clear()
         self._forget_ended()
+
+    def store_failed(self) -> None:
+        """Take in that the store could not be read or written."""
+        self._store_failures.inc()
 
     def _take(self, record: Record) -> None:
         match record:
@@ -181,6 +198,8 @@ class ControllerMetrics:
                 metrics.updates.labels(*labels).inc()
                 metrics.baseline.labels(*labels).set(update.baseline)
                 metrics.batch_reward.labels(*labels).set(update.mean_reward)
+                if update.version == 1:
+                    metrics.first_batch_reward.labels(*labels).set(update.mean_reward)
                 metrics.entropy.labels(*labels).set(update.entropy)
                 metrics.gradient_norm.labels(*labels).set(update.gradient_norm)
                 metrics.staleness.labels(*labels).set(update.staleness)

@@ -38,9 +38,9 @@ log = structlog.get_logger()
 class Runner:
     """Owns the state, the store's writing end and the thinking thread."""
 
-    def __init__(self, store: Store, observer: Observer) -> None:
+    def __init__(self, store: Store, *observers: Observer) -> None:
         self._store = store
-        self._observer = observer
+        self._observers = observers
         self._thinker = Thinker()
         self._thoughts: set[asyncio.Task[None]] = set()
         self._minds: dict[int, Mind] = {}
@@ -63,6 +63,11 @@ class Runner:
             raise UnavailableError("the store is not available at the moment; try again")
         return self._state
 
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for the commit of those before them."""
+        return len(self._inbox)
+
     async def run(self, on_ready: Callable[[bool], None]) -> None:
         """Serve until cancelled; `on_ready` is told whenever the store begins or ceases to work."""
         try:
@@ -74,6 +79,8 @@ class Runner:
                 except UnavailableError as error:
                     on_ready(False)
                     log.warning("store_unavailable", reason=str(error))
+                    for observer in self._observers:
+                        observer.store_failed()
                     self._abandon(error)
                     await asyncio.sleep(RELOAD_SECONDS)
         finally:
@@ -124,7 +131,8 @@ class Runner:
         searches = [new_search(_resumed(found, moment.at)) for found in snapshot.searches]
         self._state = ControllerState(searches, snapshot.last_fence, snapshot.last_search_id, moment, snapshot.pools)
         self._refusal = None
-        self._observer.loaded(snapshot)
+        for observer in self._observers:
+            observer.loaded(snapshot)
         self._notify()
 
     async def _serve(self) -> None:
@@ -151,7 +159,9 @@ class Runner:
             finally:
                 # No thread is ended by cancelling: whoever opens the store next must not come between.
                 await asyncio.gather(commit, return_exceptions=True)
-            self._observer.committed(records, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            for observer in self._observers:
+                observer.committed(records, seconds)
             self._notify()
         for done, result in results:
             if not done.done():

@@ -25,7 +25,8 @@ from nasfleet_controller.access.guard import Guard
 from nasfleet_controller.access.reviews import RememberedReviews, Reviews
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.config import Authentication, ControllerConfig
-from nasfleet_controller.gauges import StateCollector
+from nasfleet_controller.event_log import EventLog
+from nasfleet_controller.gauges import DiskCollector, StateCollector
 from nasfleet_controller.health import Health
 from nasfleet_controller.metrics import ControllerMetrics
 from nasfleet_controller.runner import Runner
@@ -116,6 +117,7 @@ async def serve(config: ControllerConfig) -> None:
             operator_account=config.operator_account,
             health=config.health,
         )
+        metrics.registry.register(DiskCollector(config.state))
         running, address = await stack.enter_async_context(serving(store, metrics, door))
         metrics_address = metrics.serve(config.metrics) if config.metrics else ""
         announcement = config.state / "controller.json"
@@ -142,10 +144,10 @@ async def _reviews(config: ControllerConfig) -> AsyncIterator[Reviews | None]:
 @contextlib.asynccontextmanager
 async def serving(store: Store, metrics: ControllerMetrics, door: Door) -> AsyncIterator[tuple[asyncio.Task[None], Address]]:
     """Serve a store while the context lasts; give the runner's task, which ends only by an error, and the address."""
-    runner = Runner(store, metrics)
+    runner = Runner(store, metrics, EventLog())
     metrics.registry.register(StateCollector(runner))
     health = Health(SERVICES)
-    servers = [grpc.aio.server(options=OPTIONS, interceptors=_interceptors(door, runner))]
+    servers = [grpc.aio.server(options=OPTIONS, interceptors=(metrics.calls, *_interceptors(door, runner)))]
     _add_services(servers[0], runner, store)
     address = _listen(servers[0], door.listen, "--listen", door.certificates)
     if door.health is not None:

@@ -1,0 +1,55 @@
+"""What the log says of searches and trials: how searches go, and every failure, with the names by which to look further.
+
+Trials that succeed are in the store and in the metrics; a line for each would hide the rest.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from nasfleet.measurement import Failure, FailureKind
+from nasfleet.names import SearchName, TrialName
+from nasfleet_controller.records import Record, SearchCreated, SearchDeleted, SearchMoved, TrialRequeued, TrialSettled
+from nasfleet_controller.snapshots import Snapshot
+
+log = structlog.get_logger()
+
+
+class EventLog:
+    """Writes down what was committed."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, SearchName] = {}
+
+    def loaded(self, snapshot: Snapshot) -> None:
+        """Take in the state at the start."""
+        self._names = {found.search_id: found.name for found in snapshot.searches}
+
+    def committed(self, records: Sequence[Record], _seconds: float) -> None:
+        """Write down what happened."""
+        for record in records:
+            self._take(record)
+
+    def store_failed(self) -> None:
+        """Leave it to the runner, which knows the reason."""
+
+    def _take(self, record: Record) -> None:
+        match record:
+            case SearchCreated():
+                self._names[record.search_id] = record.name
+                log.info("search_created", search=str(record.name), strategy=type(record.spec.strategy).__name__)
+            case SearchMoved():
+                search = str(self._names[record.search_id])
+                log.info("search_moved", search=search, state=record.state.name, message=record.message)
+            case SearchDeleted():
+                log.info("search_deleted", search=str(self._names.pop(record.search_id)))
+            case TrialRequeued(failure=failure) if failure.kind is not FailureKind.RETURNED:
+                self._failed("attempt_failed", record, failure)
+            case TrialSettled(failure=Failure() as failure):
+                self._failed("trial_given_up", record, failure)
+            case _:
+                pass
+
+    def _failed(self, event: str, record: TrialRequeued | TrialSettled, failure: Failure) -> None:
+        trial = TrialName(self._names[record.search_id], record.number)
+        log.warning(event, search=str(trial.search), trial=str(trial), kind=failure.kind.name.lower(), message=failure.message)
