@@ -8,6 +8,7 @@ from statistics import stdev
 from nasfleet.errors import InvalidInputError
 
 LARGEST_COUNT = 2**63 - 1
+LARGEST_EPOCH = 2**31 - 1
 LARGEST_VALUE = 1e12  # as of a document's rewards
 
 
@@ -21,7 +22,7 @@ class EpochMeasurement:
 
     Raises:
         NotFiniteError: if a figure is not finite.
-        InvalidInputError: if the value is larger than any that is meant, or the seconds are negative.
+        InvalidInputError: if the value or the epoch is larger than any that is meant, or the seconds are negative.
     """
 
     epoch: int
@@ -35,6 +36,8 @@ class EpochMeasurement:
             raise NotFiniteError(
                 f"epoch {self.epoch} must be finite, got value={self.value}, seconds={self.seconds}, loss={self.loss}"
             )
+        if self.epoch > LARGEST_EPOCH:
+            raise InvalidInputError(f"epoch is {self.epoch}: give at most {LARGEST_EPOCH}")
         _refuse_too_large(self.value)
         _refuse_negative("seconds", self.seconds)
 

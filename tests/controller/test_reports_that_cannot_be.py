@@ -29,7 +29,7 @@ NAN, HUGE = float("nan"), 2**64 - 1
 async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
         async with (
-            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address),
+            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address, _),
             grpc.aio.insecure_channel(str(address)) as opened,
         ):
             yield opened
@@ -77,6 +77,7 @@ async def acknowledged(stream: grpc.aio.StreamStreamCall) -> int:
         measurement(seconds=-1.0),
         measurement(trainer_seconds=-1.0),
         measurement(epochs=[EpochMeasurement(epoch=1, value=0.5, seconds=-1.0)]),
+        measurement(epochs=[EpochMeasurement(epoch=2**32 - 1, value=0.5)]),
     ],
     ids=[
         "no value",
@@ -88,6 +89,7 @@ async def acknowledged(stream: grpc.aio.StreamStreamCall) -> int:
         "negative seconds",
         "negative trainer seconds",
         "an epoch of negative seconds",
+        "an epoch after the last",
     ],
 )
 async def test_a_measurement_that_cannot_be_one_is_the_models_failure(channel: grpc.aio.Channel, said: Measurement) -> None:
@@ -105,6 +107,7 @@ async def test_a_measurement_that_cannot_be_one_is_the_models_failure(channel: g
         EpochMeasurement(epoch=1, value=0.5, seconds=NAN),
         EpochMeasurement(epoch=1, value=0.5, seconds=-1.0),
         EpochMeasurement(epoch=1, value=-1e13),
+        EpochMeasurement(epoch=2**31, value=0.5),
     ],
 )
 async def test_an_epoch_that_cannot_be_one_is_left_out(channel: grpc.aio.Channel, epoch: EpochMeasurement) -> None:

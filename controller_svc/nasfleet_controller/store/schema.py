@@ -3,6 +3,8 @@
 What lists and filters read of a trial stands in its own row, so that a page of trials is one query.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     false,
 )
@@ -26,6 +29,18 @@ HEAD = "v0004"
 
 # INTEGER makes a SQLite key the row's own number; elsewhere it has 32 bits, too few for fences.
 _Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+class _Text(TypeDecorator[str]):
+    """Text as others say it. PostgreSQL holds no NUL: one that comes in a traceback becomes U+FFFD, everywhere alike."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002 - the same for both
+        """Return what is stored, or compared with what is."""
+        return None if value is None else value.replace("\0", "\ufffd")
+
 
 metadata = MetaData(
     naming_convention={
@@ -42,10 +57,10 @@ searches = Table(
     Column("search_id", _Number, primary_key=True, autoincrement=False),
     Column("namespace", String(63), nullable=False),
     Column("name", String(63), nullable=False),
-    Column("uid", Text, nullable=False),
+    Column("uid", _Text, nullable=False),
     Column("spec", LargeBinary, nullable=False),  # nasfleet.v1.SearchSpec
     Column("state", Integer, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", _Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("moved_at", Double, nullable=False),
     Column("running_seconds", Double, nullable=False),
@@ -67,7 +82,7 @@ trials = Table(
     Column("proposed_at", Double, nullable=False),
     Column("attempt_count", Integer, nullable=False, server_default="0"),
     Column("fence", BigInteger),  # of the last attempt
-    Column("trainer", Text),
+    Column("trainer", _Text),
     Column("started_at", Double),
     Column("settle_order", BigInteger),
     Column("ended_at", Double),
@@ -77,12 +92,12 @@ trials = Table(
     Column("multiply_adds", BigInteger),
     Column("seconds", Double),
     Column("trainer_seconds", Double),
-    Column("weights_uri", Text),
+    Column("weights_uri", _Text),
     Column("steps", BigInteger),
     Column("seed_values", Text),  # a JSON array, of a search with several seeds for each trial
     Column("failure_kind", Integer),
-    Column("failure_message", Text),
-    Column("failure_traceback", Text),
+    Column("failure_message", _Text),
+    Column("failure_traceback", _Text),
     Column("duplicate", Boolean, nullable=False, server_default=false()),
     Column("reused_from", BigInteger),  # number of the trial whose reward it has
     Column("stopped_early", Boolean, nullable=False, server_default=false()),
@@ -95,7 +110,7 @@ priors = Table(
     metadata,
     Column("search_id", _Number, ForeignKey("searches.search_id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("source_uid", Text, nullable=False),
+    Column("source_uid", _Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("tokens", Text, nullable=False),  # a JSON array
     Column("layers", Integer),
@@ -108,16 +123,16 @@ attempts = Table(
     Column("fence", _Number, primary_key=True, autoincrement=False),
     Column("search_id", _Number, nullable=False),
     Column("number", _Number, nullable=False),
-    Column("trainer", Text, nullable=False),
-    Column("instance_id", Text, nullable=False),
+    Column("trainer", _Text, nullable=False),
+    Column("instance_id", _Text, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
-    Column("outcome_id", Text),
-    Column("late_outcome_id", Text),
+    Column("outcome_id", _Text),
+    Column("late_outcome_id", _Text),
     Column("trainer_seconds", Double),
     Column("failure_kind", Integer),
-    Column("failure_message", Text),
-    Column("failure_traceback", Text),
+    Column("failure_message", _Text),
+    Column("failure_traceback", _Text),
     ForeignKeyConstraint(["search_id", "number"], ["trials.search_id", "trials.number"], ondelete="CASCADE"),
     Index(None, "search_id", "number"),
 )
@@ -154,7 +169,7 @@ pools = Table(
     Column("namespace", String(63), primary_key=True),
     Column("name", String(63), primary_key=True),
     Column("labels", Text, nullable=False),  # a JSON object
-    Column("service_account", Text, nullable=False),
+    Column("service_account", _Text, nullable=False),
     Column("wanted_size", Integer, nullable=False),
 )
 

@@ -1,14 +1,18 @@
 """The store: one writer, whose every commit is durable when it returns, and what it goes on from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
+
+from sqlalchemy import Connection
 
 from nasfleet.names import SearchName
 from nasfleet_controller.records import Record
 from nasfleet_controller.snapshots import Snapshot
 from nasfleet_controller.store.declarations import FENCE, keep_mark
 from nasfleet_controller.store.engines import reading_engine, translated, writing_engine
+from nasfleet_controller.store.holding import Hold
 from nasfleet_controller.store.loading import load
 from nasfleet_controller.store.migrating import migrate
 from nasfleet_controller.store.results import Results
@@ -23,18 +27,22 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        """Open `sqlite:///PATH`, or another database that SQLAlchemy knows.
+        """Open `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`.
 
         Raises:
-            InvalidInputError: if the URL names no database.
-            ConflictError: if what it names is no store, or that of a later version.
+            InvalidInputError: if the URL names no database, or one that does not let us in.
+            ConflictError: if what it names is no store, or that of a later version, or another controller's on a server.
             StoreUnavailableError: if it cannot be read and written now.
         """
         self._writer = writing_engine(url)
         self._reader = reading_engine(url)
-        with translated(self._writer):
-            migrate(self._writer)
+        self._hold = Hold(self._writer) if self._writer.dialect.name == "postgresql" else None
         self.results = Results(self._reader)
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +59,11 @@ class Store:
         """Make these records durable, all or none.
 
         Raises:
-            StoreUnavailableError: if that cannot be done now; none of them is stored, and they may be committed again.
+            StoreUnavailableError: if that cannot be done now. Usually none of them is stored; a server that was lost while it
+                committed may have all of them, which `load` tells.
+            ConflictError: if another controller has opened the store meanwhile; this one can never commit again.
         """
-        with translated(self._writer), self._writer.begin() as connection:
+        with self._writing() as connection:
             write(connection, records)
 
     def probe(self) -> None:
@@ -61,8 +71,9 @@ class Store:
 
         Raises:
             StoreUnavailableError: if not.
+            ConflictError: if another controller has opened the store meanwhile.
         """
-        with translated(self._writer), self._writer.begin() as connection:
+        with self._writing() as connection:
             keep_mark(connection, FENCE)
 
     def best(self, name: SearchName, count: int) -> tuple[StoredTrial, ...]:
@@ -77,3 +88,17 @@ class Store:
         """
         with translated(self._reader), self._reader.begin() as connection:
             return load(connection)
+
+    def _open(self) -> None:
+        with translated(self._writer, opening=True):
+            migrate(self._writer)
+            if self._hold is not None:
+                with self._writer.begin() as connection:
+                    self._hold.begin(connection)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with translated(self._writer), self._writer.begin() as connection:
+            if self._hold is not None:
+                self._hold.verify(connection)
+            yield connection

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import BigInteger, Row, type_coerce
 
 from nasfleet.measurement import EpochMeasurement, Failure, FailureKind, Measurement
 from nasfleet.names import SearchName, TrialName
@@ -71,6 +71,13 @@ def _truth(text: str) -> bool:
     return text == "true"
 
 
+def _text(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("text without NUL")
+    return text
+
+
+# A number of any size may stand beside a column of 32 bits.
 TRIAL_FIELDS = {
     "number": Field(trials.c.number, number),
     "state": Field(trials.c.state, _state, ordered=False),
@@ -80,12 +87,12 @@ TRIAL_FIELDS = {
     "multiply_adds": Field(trials.c.multiply_adds, number),
     "seconds": Field(trials.c.seconds, number),
     "steps": Field(trials.c.steps, number),
-    "trainer": Field(trials.c.trainer, str, ordered=False),
+    "trainer": Field(trials.c.trainer, _text, ordered=False),
     "batch": Field(trials.c.batch, number),
     "policy_version": Field(trials.c.policy_version, number),
-    "attempt_count": Field(trials.c.attempt_count, number),
-    "layers": Field(trials.c.layers, number),
-    "canonical_hash": Field(trials.c.canonical_hash, str, ordered=False),
+    "attempt_count": Field(type_coerce(trials.c.attempt_count, BigInteger), number),
+    "layers": Field(type_coerce(trials.c.layers, BigInteger), number),
+    "canonical_hash": Field(trials.c.canonical_hash, _text, ordered=False),
     "duplicate": Field(trials.c.duplicate, _truth, ordered=False),
     "reused_from": Field(trials.c.reused_from, number),
     "stopped_early": Field(trials.c.stopped_early, _truth, ordered=False),
