@@ -159,7 +159,7 @@ def check_controller(where: Surroundings) -> Iterator[Finding]:
     """Check whether a controller runs that commands can talk to."""
     named = where.target.controller
     if named is not None:
-        if answers(named):
+        if answers(named, where.target.trust):
             yield Finding(Level.OK, f"the controller at {named} answers")
         else:
             yield Finding(Level.FAIL, f"no controller answers at {named}", "start it there, or correct --controller")

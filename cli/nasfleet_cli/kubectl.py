@@ -1,16 +1,22 @@
 """A Kubernetes cluster as kubectl knows it: contexts, credentials and plugins are its business, not ours."""
 
+import contextlib
 import json
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
 from nasfleet.names import DEFAULT_NAMESPACE, SearchName
+from nasfleet.transport import Trust
 
 DEFAULT_SERVICE = "nasfleet/nasfleet-controller:50051"
 SEARCHES = "architecturesearches.nasfleet.dev"
+AUDIENCE = "nasfleet-controller"
 _SERVICE = re.compile(r"(?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9-]+):(?P<port>[0-9]+)")
 _DELETE_SECONDS = 60  # the operator lets a search go within them even if the controller is away
 _NO_SUCH_KIND = "the server doesn't have a resource type"
@@ -41,11 +47,13 @@ class Cluster:
     """A cluster by its context in the user's kubeconfig, and its controller by its service.
 
     Attributes:
+        service_account: who to be for the controller, in the context's namespace; empty for nobody.
         answer_seconds: how long a kubectl may take in all, whether the cluster or a plugin for credentials keeps it waiting.
     """
 
     context: str
     service: Service
+    service_account: str = ""
     answer_seconds: float = 30.0
 
     def command(self, *arguments: str) -> list[str]:
@@ -57,6 +65,26 @@ class Cluster:
         return self._kubectl("config", "view", "--minify", "--output=jsonpath={.contexts[0].context.namespace}") or (
             DEFAULT_NAMESPACE
         )
+
+    @contextlib.contextmanager
+    def trust(self) -> Iterator[Trust | None]:
+        """Give how its controller is known, which stands in a ConfigMap beside the service, and what to show it.
+
+        None if there is no such ConfigMap: the controller then speaks plain text.
+        """
+        service = self.service
+        place = ("configmap", f"{service.name}-ca", "--namespace", service.namespace)
+        certificates = self._kubectl("get", *place, "--ignore-not-found", r"--output=jsonpath={.data.ca\.crt}")
+        if not certificates:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="nasfleet-") as folder:
+            ca, token = Path(folder, "ca.crt"), Path(folder, "token")
+            ca.write_text(certificates + "\n")
+            if self.service_account:
+                who = (self.service_account, "--namespace", self.namespace(), f"--audience={AUDIENCE}")
+                token.write_text(self._kubectl("create", "token", *who))
+            yield Trust(ca, token if self.service_account else None, f"{service.name}.{service.namespace}.svc")
 
     def declares(self, search: SearchName, uid: str) -> bool:
         """Return whether a search is there as a resource; the controller may have another of that name, with another uid."""

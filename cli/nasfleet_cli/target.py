@@ -13,8 +13,16 @@ import click
 
 from nasfleet.address import parse_address
 from nasfleet.client import Client
-from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NasfleetError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from nasfleet.names import DEFAULT_NAMESPACE
+from nasfleet.transport import Trust, read_trust
 from nasfleet_cli.forwarding import forwarded
 from nasfleet_cli.kubectl import DEFAULT_SERVICE, Cluster, Service
 from nasfleet_cli.processes import Program, ProgramEndedError, Serving, start_controller
@@ -31,12 +39,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A controller by its address, by its cluster, or else by its state directory; and the namespace that was typed, if any."""
+    """A controller by its address, by its cluster, or else by its state directory; and the namespace that was typed, if any.
+
+    Attributes:
+        trust: for TLS with the controller that is named by its address; None for plain text.
+    """
 
     controller: str | None
     state: Path
     cluster: Cluster | None = None
     namespace: str | None = None
+    trust: Trust | None = None
 
     @property
     def options(self) -> str:
@@ -46,11 +59,20 @@ class Target:
     @property
     def _place(self) -> str:
         if self.controller:
-            return f" --controller {self.controller}"
+            return f" --controller {self.controller}" + "".join(f" {word}" for word in trust_options(self.trust))
         if self.cluster is not None:
-            service = self.cluster.service
-            return f" --context {self.cluster.context}" + ("" if str(service) == DEFAULT_SERVICE else f" --service {service}")
+            service, account = self.cluster.service, self.cluster.service_account
+            named = "" if str(service) == DEFAULT_SERVICE else f" --service {service}"
+            return f" --context {self.cluster.context}{named}" + (f" --service-account {account}" if account else "")
         return "" if self.state == DEFAULT_STATE else f" --state {self.state}"
+
+
+def trust_options(trust: Trust | None) -> list[str]:
+    """Return the options by which a program gets this trust."""
+    if trust is None:
+        return []
+    given = {"--ca": trust.ca, "--token-file": trust.token or "", "--server-name": trust.server_name}
+    return [word for option, value in given.items() if value for word in (option, str(value))]
 
 
 def target_options(command: F) -> F:
@@ -58,6 +80,24 @@ def target_options(command: F) -> F:
 
     @click.option(
         "--controller", envvar="NASFLEET_CONTROLLER", show_envvar=True, metavar="HOST:PORT", help="A running controller."
+    )
+    @click.option(
+        "--ca",
+        envvar="NASFLEET_CA",
+        show_envvar=True,
+        metavar="FILE",
+        default="",
+        help="Certificates that it is known by; for TLS.",
+    )
+    @click.option(
+        "--token-file", envvar="NASFLEET_TOKEN_FILE", show_envvar=True, metavar="FILE", default="", help="Token to show it."
+    )
+    @click.option(
+        "--server-name",
+        envvar="NASFLEET_SERVER_NAME",
+        show_envvar=True,
+        default="",
+        help="Name in its certificate, if that is not its host.",
     )
     @click.option(
         "--state",
@@ -69,10 +109,15 @@ def target_options(command: F) -> F:
         help="Directory of the searches and their results.",
     )
     @functools.wraps(command)
-    def with_target(*args: Any, controller: str | None, state: Path, **kwargs: Any) -> Any:
+    def with_target(
+        *args: Any, controller: str | None, ca: str, token_file: str, server_name: str, state: Path, **kwargs: Any
+    ) -> Any:
+        trust = None
         if controller is not None:
             parse_address(controller, "--controller")
-        return command(*args, target=Target(controller, state, namespace=kwargs.get("namespace")), **kwargs)
+            trust = read_trust(ca, token_file, server_name)
+        target = Target(controller, state, namespace=kwargs.get("namespace"), trust=trust)
+        return command(*args, target=target, **kwargs)
 
     return with_target  # type: ignore[return-value]  # click's decorators change the parameters
 
@@ -90,13 +135,20 @@ def target_or_cluster_options(command: F) -> F:
         metavar="NAMESPACE/NAME:PORT",
         help="The controller's service in that cluster.",
     )
+    @click.option(
+        "--service-account",
+        envvar="NASFLEET_SERVICE_ACCOUNT",
+        show_envvar=True,
+        default="",
+        help="Who to be for that controller: a service account of the namespace, which kubectl gets a token of.",
+    )
     @target_options
     @functools.wraps(command)
-    def with_cluster(*args: Any, context: str | None, service: str, target: Target, **kwargs: Any) -> Any:
+    def with_cluster(*args: Any, context: str | None, service: str, service_account: str, target: Target, **kwargs: Any) -> Any:
         if context is not None:
             if _was_typed("controller"):
                 raise InvalidInputError("--context and --controller name two controllers: give one of them")
-            target = replace(target, controller=None, cluster=Cluster(context, Service.parse(service)))
+            target = replace(target, controller=None, cluster=Cluster(context, Service.parse(service), service_account))
         if "namespace" in kwargs and kwargs["namespace"] is None:
             kwargs["namespace"] = DEFAULT_NAMESPACE if target.cluster is None else target.cluster.namespace()
         return command(*args, target=target, **kwargs)
@@ -116,11 +168,13 @@ def serving_at(state: Path) -> Serving | None:
         return None
 
 
-def answers(address: str) -> bool:
-    """Return whether a controller answers there."""
+def answers(address: str, trust: Trust | None = None) -> bool:
+    """Return whether a controller answers there, be it that it does not let us in."""
     try:
-        with Client(address, timeout=_PROBE_SECONDS) as client:
+        with Client(address, trust, timeout=_PROBE_SECONDS) as client:
             client.get_fleet()
+    except (UnauthenticatedError, ForbiddenError):
+        return True
     except NasfleetError:
         return False
     return True
@@ -176,9 +230,12 @@ def connected(target: Target) -> Iterator[Client]:
         NasfleetError: if no controller answers or can be started.
     """
     with contextlib.ExitStack() as stack:
-        address = stack.enter_context(forwarded(target.cluster)) if target.cluster is not None else served(target)
-        if address is not None:
-            yield stack.enter_context(Client(address))
+        if target.cluster is not None:
+            address = stack.enter_context(forwarded(target.cluster))
+            yield stack.enter_context(Client(address, stack.enter_context(target.cluster.trust())))
+            return
+        if (served_at := served(target)) is not None:
+            yield stack.enter_context(Client(served_at, target.trust))
             return
     if not target.state.is_dir():
         raise NotFoundError(

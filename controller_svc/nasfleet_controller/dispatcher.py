@@ -8,6 +8,7 @@ one lease, which all its members hold: what ends it ends it for all of them.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 
+from nasfleet.errors import ConflictError
 from nasfleet.names import PoolName
 from nasfleet_controller.placing import MOST_PER_SLOT, Bookings, Demand, Placement, place
 from nasfleet_controller.pools import Pools
@@ -103,6 +104,24 @@ class Dispatcher:
             for trainer in self.trainers.values()
             if trainer.profile.name in names and (trainer.profile.pool == pool or _may_be_of(trainer, pool))
         ]
+
+    def refuse_impostor(self, profile: TrainerProfile) -> None:
+        """Refuse whoever comes under the instance id of another trainer, whose leases are none of theirs.
+
+        Raises:
+            ConflictError: if name or pool differ; of a trainer from before a restart only the pool's namespace is known.
+        """
+        known = self.trainers.get(profile.instance_id)
+        if known is None:
+            return
+        namespace = None if profile.pool is None else profile.pool.namespace
+        same_pool = profile.pool == known.profile.pool or (
+            known.profile.pool is None and namespace in {None, known.standing.namespace}
+        )
+        if known.profile.name != profile.name or not same_pool:
+            raise ConflictError(
+                f"instance {profile.instance_id} is another trainer, {known.profile.name}: make an id of your own"
+            )
 
     def earlier_processes(self, profile: TrainerProfile) -> list[Trainer]:
         """Return what ran in a newcomer's pod before it: names of pods are unique, so it runs no longer."""

@@ -49,7 +49,7 @@ OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),  # a second controller on the same port must fail, not share it
     ("grpc.max_receive_message_length", MOST_BYTES),
-    ("grpc.server_handshake_timeout_ms", 20_000),
+    ("grpc.server_handshake_timeout_ms", 10_000),
 )
 
 log = structlog.get_logger()
@@ -118,11 +118,11 @@ async def serve(config: ControllerConfig) -> None:
             health=config.health,
         )
         metrics.registry.register(DiskCollector(config.state))
-        running, address = await stack.enter_async_context(serving(store, metrics, door))
+        running, address, health = await stack.enter_async_context(serving(store, metrics, door))
         metrics_address = metrics.serve(config.metrics) if config.metrics else ""
         announcement = config.state / "controller.json"
         try:
-            _announce(announcement, str(address), str(metrics_address))
+            _announce(announcement, str(address), str(metrics_address), str(health or ""))
             await _wait_until_stopped(running, exit_with_parent=config.exit_with_parent)
         finally:
             announcement.unlink(missing_ok=True)
@@ -142,17 +142,19 @@ async def _reviews(config: ControllerConfig) -> AsyncIterator[Reviews | None]:
 
 
 @contextlib.asynccontextmanager
-async def serving(store: Store, metrics: ControllerMetrics, door: Door) -> AsyncIterator[tuple[asyncio.Task[None], Address]]:
-    """Serve a store while the context lasts; give the runner's task, which ends only by an error, and the address."""
+async def serving(
+    store: Store, metrics: ControllerMetrics, door: Door
+) -> AsyncIterator[tuple[asyncio.Task[None], Address, Address | None]]:
+    """Serve a store while the context lasts; give the runner's task, which ends only by an error, and both addresses."""
     runner = Runner(store, metrics, EventLog())
     metrics.registry.register(StateCollector(runner))
     health = Health(SERVICES)
     servers = [grpc.aio.server(options=OPTIONS, interceptors=(metrics.calls, *_interceptors(door, runner)))]
     _add_services(servers[0], runner, store)
-    address = _listen(servers[0], door.listen, "--listen", door.certificates)
+    address, health_address = _listen(servers[0], door.listen, "--listen", door.certificates), None
     if door.health is not None:
         servers.append(grpc.aio.server(options=OPTIONS))
-        _listen(servers[1], door.health, "--health")
+        health_address = _listen(servers[1], door.health, "--health")
     begun = asyncio.Event()
 
     def on_ready(ready: bool) -> None:  # noqa: FBT001 - the runner's callback
@@ -166,7 +168,7 @@ async def serving(store: Store, metrics: ControllerMetrics, door: Door) -> Async
     running.add_done_callback(lambda _: begun.set())
     try:
         await begun.wait()  # whoever is told the address finds the searches there
-        yield running, address
+        yield running, address, health_address
     finally:
         running.cancel()
         try:
@@ -206,14 +208,14 @@ def _listen(server: grpc.aio.Server, where: Address, option: str, certificates: 
         ) from None
 
 
-def _announce(file: Path, address: str, metrics: str) -> None:
+def _announce(file: Path, address: str, metrics: str, health: str) -> None:
     """Say where it serves: on standard output for who started it, in the state directory for everybody else."""
-    line = json.dumps({"event": "serving", "address": address, "metrics": metrics})
+    line = json.dumps({"event": "serving", "address": address, "metrics": metrics, "health": health})
     part = file.with_suffix(".part")
     part.write_text(line + "\n")
     part.replace(file)
     print(line, flush=True)  # noqa: T201 - the one line that a parent process waits for
-    log.info("serving", address=address, metrics=metrics)
+    log.info("serving", address=address, metrics=metrics, health=health)
 
 
 async def _wait_until_stopped(running: asyncio.Task[None], *, exit_with_parent: bool) -> None:

@@ -107,7 +107,12 @@ class ControllerState:
                 self.notices.pop(record.search_id, None)
 
     def connect(self, connection: Connection, profile: TrainerProfile, held: Sequence[int], moment: Moment) -> None:
-        """Take in a trainer's stream; an older one of the same process ends."""
+        """Take in a trainer's stream; an older one of the same process ends.
+
+        Raises:
+            ConflictError: if another trainer has its instance id.
+        """
+        self.dispatcher.refuse_impostor(profile)
         newer = f"a newer stream of trainer {profile.name} ({profile.instance_id}) has taken over"
         self.streams.end(profile.instance_id, StreamTakenOverError(newer))
         self.streams.open(connection)

@@ -13,8 +13,8 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 
 from nasfleet.errors import ConflictError, ForbiddenError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.pacing import Pace
 from nasfleet_operator.kinds import Kind
-from nasfleet_operator.pacing import Pace
 from nasfleet_operator.shallow_json import decode
 
 WATCH_SECONDS = 300  # a watch is asked for anew after this long: some load balancers fall silent on old ones

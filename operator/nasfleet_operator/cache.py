@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, PODS, POOL_LABEL, POOLS, SEARCHES, Kind
+from nasfleet_operator.kinds import BUDGETS, CONFIG_MAPS, DEPLOYMENTS, PODS, POOL_LABEL, POOLS, SEARCHES, Kind
 from nasfleet_operator.kubernetes_objects import read_pod, read_pool, read_search
 from nasfleet_operator.observed import Pod, PodLoss, PoolResource, SearchResource
 from nasfleet_operator.pod_losses import loss_of
@@ -108,6 +108,11 @@ class Cache:
         found: Raw | None = self._one(BUDGETS, key, name)
         return found
 
+    def trust(self, key: Key, name: str) -> Raw | None:
+        """Return the ConfigMap of a pool that has this name."""
+        found: Raw | None = self._one(CONFIG_MAPS, key, name)
+        return found
+
     def pods(self, key: Key) -> tuple[Pod, ...]:
         """Return the pods of a pool."""
         return tuple(entry.value for entry in self._of[PODS].get(key, {}).values())
@@ -173,5 +178,6 @@ _READERS: Mapping[Kind, Callable[[Raw], object]] = {
     SEARCHES: read_search,
     DEPLOYMENTS: _read_object,
     BUDGETS: _read_budget,
+    CONFIG_MAPS: _read_object,
     PODS: read_pod,
 }

@@ -7,6 +7,7 @@ from typing import Self
 
 from nasfleet.address import Address, parse_address
 from nasfleet.errors import InvalidInputError
+from nasfleet.transport import Trust, read_trust
 from nasfleet_operator.settings import Settings
 
 LARGEST_WORKERS = 64
@@ -19,6 +20,7 @@ class OperatorConfig:
     Attributes:
         settings: what plans depend on.
         controller: HOST:PORT of the controller, as the operator reaches it.
+        trust: for TLS with it, which its trainers speak then too; None for plain text.
         controller_timeout: for each call to it, in seconds.
         namespaces: those that are watched; none for all.
         kubeconfig: a file that says where the API server is; empty for the service account of the pod.
@@ -36,6 +38,7 @@ class OperatorConfig:
 
     settings: Settings
     controller: str
+    trust: Trust | None
     controller_timeout: float = 5.0
     namespaces: tuple[str, ...]
     kubeconfig: str
@@ -63,15 +66,18 @@ class OperatorConfig:
                 raise InvalidInputError(f"--{required.replace('_', '-')} is not given")
         controller = parse_address(chosen.controller, "--controller")
         for_trainers = parse_address(chosen.trainer_controller, "--trainer-controller", or_nothing=True)
+        trust = read_trust(chosen.ca, chosen.token_file, chosen.server_name)
         settings = Settings(
             controller=str(for_trainers or controller),
             trainer_image=chosen.trainer_image,
             service_account=chosen.trainer_service_account,
+            token_audience=chosen.audience,
             forget_after_seconds=_number("--forget-after-seconds", chosen.forget_after_seconds, 0, 86_400),
         )
         return cls(
             settings=settings,
             controller=str(controller),
+            trust=trust,
             namespaces=tuple(name for name in chosen.namespaces.split(",") if name),
             kubeconfig=chosen.kubeconfig,
             context=chosen.context,
@@ -109,6 +115,14 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
     option("controller", "", "HOST:PORT of the controller, as the operator reaches it; required")
     option("trainer-controller", "", "HOST:PORT of the controller, as trainers reach it, if that differs")
+    option(
+        "ca",
+        "",
+        "file with the certificates that the controller's is signed by, in PEM; trainers get it too; none for plain text",
+    )
+    option("token-file", "", "file with the token that is sent to the controller with every call")
+    option("server-name", "", "name in the controller's certificate, if that is not the host of its address")
+    option("audience", "nasfleet-controller", "for whom the tokens of trainers are")
     option("trainer-image", "", "image of the trainers of pools that name none; required")
     option("trainer-service-account", "nasfleet-trainer", "service account of the trainers of pools that name none")
     option("namespaces", "", "namespaces to watch, with commas between them; none for all")

@@ -1,4 +1,4 @@
-"""What a pool is made of in Kubernetes: one Deployment of trainers and the PodDisruptionBudget that guards them."""
+"""What a pool is made of in Kubernetes: a Deployment of trainers, the PodDisruptionBudget that guards them, whom they trust."""
 
 import hashlib
 import json
@@ -12,14 +12,14 @@ from nasfleet_operator.observed import PoolResource
 from nasfleet_operator.overlay import overlay
 from nasfleet_operator.plan import Identity
 from nasfleet_operator.settings import Settings
-from nasfleet_operator.trainer_pod import pod_template
+from nasfleet_operator.trainer_pod import CERTIFICATES, pod_template
 
 APPLIED = "nasfleet.dev/applied"
 """Annotation with the hash of the manifest that was applied: what the manifest no longer says could not be seen otherwise."""
 
 
 def object_name(pool: Identity) -> str:
-    """Return the name of a pool's Deployment and PodDisruptionBudget."""
+    """Return the name of all that a pool is made of."""
     return f"{pool.name}-trainers"
 
 
@@ -33,9 +33,13 @@ def selector(pool: Identity) -> dict[str, str]:
     return {"app.kubernetes.io/managed-by": MANAGER, POOL_LABEL: pool.name}
 
 
-def deployment(pool: PoolResource, spec: TrainerPoolSpec, replicas: int, settings: Settings) -> dict[str, Any]:
-    """Return the manifest of a pool's Deployment."""
-    template = overlay(pod_template(pool.identity, spec, settings, _labels(pool.identity)), spec.template)
+def deployment(
+    pool: PoolResource, spec: TrainerPoolSpec, replicas: int, settings: Settings, *, encrypted: bool = False
+) -> dict[str, Any]:
+    """Return the manifest of a pool's Deployment; where they speak TLS, its pods mount what they trust."""
+    trusted = object_name(pool.identity) if encrypted else None
+    own = pod_template(pool.identity, spec, settings, _labels(pool.identity), trusted)
+    template = overlay(own, spec.template)
     # No surge: a pod more than wanted would wait for a GPU that the one it replaces still holds.
     rolling = {"maxSurge": 0, "maxUnavailable": _count_or_share(spec.max_unavailable)}
     wanted = {
@@ -58,6 +62,12 @@ def disruption_budget(pool: PoolResource, spec: TrainerPoolSpec) -> dict[str, An
     }
     about = _metadata(pool.identity)
     return _sealed({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": about, "spec": wanted})
+
+
+def trust(pool: PoolResource, certificates: str) -> dict[str, Any]:
+    """Return the manifest of the ConfigMap by which the trainers of a pool know the controller, in their own namespace."""
+    data = {CERTIFICATES: certificates}
+    return _sealed({"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(pool.identity), "data": data})
 
 
 def service_account(manifest: Mapping[str, Any]) -> str:

@@ -40,11 +40,12 @@ POOLS = Kind(API_VERSION, "TrainerPool", "trainerpools")
 SEARCHES = Kind(API_VERSION, "ArchitectureSearch", "architecturesearches")
 DEPLOYMENTS = Kind("apps/v1", "Deployment", "deployments", POOL_LABEL)
 BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", POOL_LABEL)
+CONFIG_MAPS = Kind("v1", "ConfigMap", "configmaps", POOL_LABEL)
 PODS = Kind("v1", "Pod", "pods", POOL_LABEL)
 EVENTS = Kind("events.k8s.io/v1", "Event", "events")
 
 DECLARED = (POOLS, SEARCHES)
-MADE = (DEPLOYMENTS, BUDGETS, PODS)
+MADE = (DEPLOYMENTS, BUDGETS, CONFIG_MAPS, PODS)
 WATCHED = (*DECLARED, *MADE)
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in WATCHED}
 

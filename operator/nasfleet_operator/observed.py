@@ -148,6 +148,8 @@ class PoolObserved:
     Attributes:
         deployment: the Deployment of the pool's computed name, whoever made it.
         budget: the PodDisruptionBudget of that name, likewise.
+        trust: the ConfigMap of that name, likewise.
+        certificates: in PEM, what trainers are to know the controller by; empty for plain text.
         pods: those that carry the pool's label.
         lost: pods that are no more, lost within `Settings.recent_seconds`; see `pod_losses.loss_of`.
         fleet: None if the controller cannot be reached.
@@ -160,6 +162,8 @@ class PoolObserved:
     pool: PoolResource
     deployment: Mapping[str, Any] | None = None
     budget: Mapping[str, Any] | None = None
+    trust: Mapping[str, Any] | None = None
+    certificates: str = ""
     pods: tuple[Pod, ...] = ()
     lost: tuple[PodLoss, ...] = ()
     fleet: FleetView | None = None

@@ -32,7 +32,7 @@ class Operator:
         self._config = config
         self._metrics = metrics
         self._polled = Polled(controller, config.namespaces)
-        self._reconciler = Reconciler(cluster, controller, self.cache, self._polled, config.settings)
+        self._reconciler = Reconciler(cluster, controller, self.cache, self._polled, config.settings, self._certificates)
         metrics.watch_state(self.queue.waiting, lambda: self.cache.count(POOLS), lambda: self.cache.count(SEARCHES))
 
     async def look(self) -> None:
@@ -59,6 +59,10 @@ class Operator:
     def _all_keys(self) -> frozenset[Key]:
         """Return all that there may be something to do about, pools included that only the controller knows still."""
         return self.cache.resources() | self._polled.declared_pools()
+
+    def _certificates(self) -> str:
+        trust = self._config.trust
+        return "" if trust is None else trust.certificates()
 
     async def _work(self) -> None:
         while True:

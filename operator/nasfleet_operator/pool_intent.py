@@ -6,7 +6,7 @@ from typing import Any
 
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet_operator.autoscaling import autoscale, clamp, idle_times, seconds_to_next
-from nasfleet_operator.deployment import belongs_to, deployment, disruption_budget, object_name
+from nasfleet_operator.deployment import belongs_to, deployment, disruption_budget, object_name, trust
 from nasfleet_operator.observed import Pod, PoolObserved
 from nasfleet_operator.settings import Settings
 from nasfleet_operator.views import TrainerState, TrainerView
@@ -24,6 +24,7 @@ class PoolIntent:
         gone: trainers that hold leases though their pods are no more.
         deployment: manifest.
         budget: manifest of the PodDisruptionBudget.
+        trust: manifest of the ConfigMap; None for plain text.
         again_in: seconds until another trainer has been idle for long enough to go, if the pool waits for that.
     """
 
@@ -34,6 +35,7 @@ class PoolIntent:
     gone: frozenset[str]
     deployment: Mapping[str, Any]
     budget: Mapping[str, Any]
+    trust: Mapping[str, Any] | None
     again_in: float | None
 
 
@@ -48,8 +50,9 @@ def intend(observed: PoolObserved, spec: TrainerPoolSpec, settings: Settings, no
         pods=pods,
         trainers=trainers,
         gone=gone_trainers(observed.pods, trainers),
-        deployment=deployment(observed.pool, spec, wanted, settings),
+        deployment=deployment(observed.pool, spec, wanted, settings, encrypted=bool(observed.certificates)),
         budget=disruption_budget(observed.pool, spec),
+        trust=trust(observed.pool, observed.certificates) if observed.certificates else None,
         again_in=again_in,
     )
 

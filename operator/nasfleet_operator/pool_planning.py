@@ -142,7 +142,9 @@ def _held(observed: PoolObserved, manifest: Mapping[str, Any], now: float) -> fl
 
 
 def _objects(observed: PoolObserved, intent: PoolIntent) -> tuple[tuple[Mapping[str, Any], Mapping[str, Any] | None], ...]:
-    return (intent.deployment, observed.deployment), (intent.budget, observed.budget)
+    """Return each manifest beside what is there; pods mount what they trust, so that comes first."""
+    made = (intent.deployment, observed.deployment), (intent.budget, observed.budget)
+    return made if intent.trust is None else ((intent.trust, observed.trust), *made)
 
 
 def _as_desired(manifest: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
@@ -150,7 +152,11 @@ def _as_desired(manifest: Mapping[str, Any], found: Mapping[str, Any] | None) ->
 
 
 def _taken(observed: PoolObserved) -> tuple[Problem, ...]:
-    found = (("Deployment", observed.deployment), ("PodDisruptionBudget", observed.budget))
+    found = (
+        ("Deployment", observed.deployment),
+        ("PodDisruptionBudget", observed.budget),
+        ("ConfigMap", observed.trust if observed.certificates else None),
+    )
     return tuple(
         Problem(FailureKind.NAME_TAKEN, detail=f"{kind} {there['metadata']['name']} is not controlled by this pool")
         for kind, there in found

@@ -14,6 +14,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from nasfleet.client import Client
 from nasfleet.errors import InvalidInputError, NotFoundError
+from nasfleet.pacing import Pace
 from nasfleet.parent import when_parent_is_gone
 from nasfleet_operator.api_server import ApiServer
 from nasfleet_operator.cluster import KubernetesCluster
@@ -24,7 +25,6 @@ from nasfleet_operator.kinds import MADE
 from nasfleet_operator.made_watch import watch_made
 from nasfleet_operator.metrics import OperatorMetrics
 from nasfleet_operator.operating import Operator
-from nasfleet_operator.pacing import Pace
 
 log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ async def operating(
     """Give an operator that has seen everything once and works when told to, and what it calls."""
     pace = Pace(config.api_calls_per_second, burst=int(2 * config.api_calls_per_second))
     with (
-        Client(config.controller, timeout=config.controller_timeout) as rpc,
+        Client(config.controller, config.trust, timeout=config.controller_timeout) as rpc,
         # One call at a time for each worker, and one for polling.
         ThreadPoolExecutor(config.workers + 1, "controller") as threads,
     ):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -14,7 +15,7 @@ from nasfleet_operator.controller import Controller
 from nasfleet_operator.deployment import object_name
 from nasfleet_operator.execution import Executor, RefusedError
 from nasfleet_operator.failure_kinds import FailureKind
-from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, POOLS
+from nasfleet_operator.kinds import BUDGETS, CONFIG_MAPS, DEPLOYMENTS, POOLS
 from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
 from nasfleet_operator.plan import (
     Announce,
@@ -66,7 +67,7 @@ class _Memory:
 
 
 class Reconciler:
-    """Makes passes. The clock is in Unix seconds."""
+    """Makes passes. The clock is in Unix seconds; `certificates` reads what trainers are to know the controller by."""
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class Reconciler:
         cache: Cache,
         polled: Polled,
         settings: Settings,
+        certificates: Callable[[], str],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cluster = cluster
@@ -82,6 +84,7 @@ class Reconciler:
         self._cache = cache
         self._polled = polled
         self._settings = settings
+        self._certificates = certificates
         self._clock = clock
         self._executor = Executor(cluster, controller, cache)
         self._memories: dict[Key, _Memory] = {}
@@ -132,11 +135,14 @@ class Reconciler:
     async def _observe_pool(self, key: Key, memory: _Memory, pool: PoolResource, now: float) -> PoolObserved:
         name = object_name(pool.identity)
         cached, budget = self._cache.deployment(key, name), self._cache.budget(key, name)
+        certificates = self._certificates()
         return PoolObserved(
             pool=pool,
             # What bears the name but not our labels is not watched, and must not be taken over.
             deployment=cached or await self._cluster.get(DEPLOYMENTS, key.namespace, name),
             budget=budget or await self._cluster.get(BUDGETS, key.namespace, name),
+            trust=await self._trust(key, name) if certificates else None,
+            certificates=certificates,
             pods=self._cache.pods(key),
             lost=self._cache.lost(key, now),
             fleet=self._polled.fleet(key),
@@ -144,6 +150,9 @@ class Reconciler:
             applied=memory.applied,
             refusals={kind: one.message for kind, one in memory.refusals.items() if one.holds(pool, now, self._settings)},
         )
+
+    async def _trust(self, key: Key, name: str) -> Mapping[str, Any] | None:
+        return self._cache.trust(key, name) or await self._cluster.get(CONFIG_MAPS, key.namespace, name)
 
     async def _plan_search(self, key: Key, memory: _Memory, search: SearchResource, now: float) -> Plan:
         """Return the plan of a search; what the controller would refuse is told of rather than declared."""

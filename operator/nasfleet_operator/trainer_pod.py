@@ -15,17 +15,30 @@ from nasfleet_operator.settings import Settings
 
 CONTAINER = "trainer"
 METRICS_PORT = 9465
+CERTIFICATES = "ca.crt"
+"""The key in a ConfigMap, and the file in a pod, that has the certificates by which trainers know the controller."""
 LEAVING_SECONDS = 10
 """What a pod has on top of the trainer's own grace period, to send what it still holds and to end."""
 
 _USER = 65532
+_IDENTITY = "/var/run/secrets/nasfleet"
 _TOKEN_SECONDS = 3600
 _PROBE_SECONDS = 3  # a trainer may take two to find out that it does not answer, and is to say so itself
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
 
-def pod_template(pool: Identity, spec: TrainerPoolSpec, settings: Settings, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return the pods that a pool's spec asks for, under the restricted Pod Security level."""
+def pod_template(
+    pool: Identity, spec: TrainerPoolSpec, settings: Settings, labels: Mapping[str, str], trust: str | None
+) -> dict[str, Any]:
+    """Return the pods that a pool's spec asks for, under the restricted Pod Security level.
+
+    Args:
+        pool: whose pods they are.
+        spec: of the pool.
+        settings: of the operator.
+        labels: of the pods.
+        trust: the ConfigMap that they know the controller by; None for plain text.
+    """
     queue = {} if spec.queue_name is None else {_QUEUE_LABEL: spec.queue_name}
     pod = {
         "serviceAccountName": spec.service_account_name or settings.service_account,
@@ -38,19 +51,19 @@ def pod_template(pool: Identity, spec: TrainerPoolSpec, settings: Settings, labe
             "fsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(pool, spec, settings)],
-        "volumes": _volumes(spec, settings),
+        "containers": [_container(pool, spec, settings, encrypted=trust is not None)],
+        "volumes": _volumes(spec, settings, trust),
         **_placement(pool, spec),
     }
     return {"metadata": {"labels": {**labels, **queue}}, "spec": pod}
 
 
-def _container(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:
+def _container(pool: Identity, spec: TrainerPoolSpec, settings: Settings, *, encrypted: bool) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": spec.image or settings.trainer_image,
         "command": ["nasfleet", "trainer"],
-        "env": _environment(pool, spec, settings),
+        "env": _environment(pool, spec, settings, encrypted=encrypted),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT}],
         # The first import of torch from a cold disk can take minutes.
         "startupProbe": _probe("/livez", seconds=2, failures=150),
@@ -66,7 +79,7 @@ def _container(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> dic
     }
 
 
-def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> list[dict[str, Any]]:
+def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings, *, encrypted: bool) -> list[dict[str, Any]]:
     told = {
         "NASFLEET_CONTROLLER": settings.controller,
         "NASFLEET_POOL": str(PoolName(pool.namespace, pool.name)),
@@ -76,6 +89,8 @@ def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings) -> l
         "NASFLEET_METRICS_PORT": str(METRICS_PORT),
         "HOME": "/tmp",  # noqa: S108 - an emptyDir of the pod's own; caches go there
     }
+    if encrypted:
+        told |= {"NASFLEET_CA": f"{_IDENTITY}/{CERTIFICATES}", "NASFLEET_TOKEN_FILE": f"{_IDENTITY}/token"}
     if spec.gpus:
         told["NASFLEET_DEVICE"] = "cuda"  # so that a missing driver is told of, not trained around on the processor
     if spec.data_claim is not None:
@@ -95,12 +110,14 @@ def _resources(spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:
     return {"requests": requests | gpus, "limits": gpus}
 
 
-def _volumes(spec: TrainerPoolSpec, settings: Settings) -> list[dict[str, Any]]:
+def _volumes(spec: TrainerPoolSpec, settings: Settings, trust: str | None) -> list[dict[str, Any]]:
     token = {"path": "token", "audience": settings.token_audience, "expirationSeconds": _TOKEN_SECONDS}
+    sources: list[dict[str, Any]] = [{"serviceAccountToken": token}]
+    if trust is not None:
+        sources.append({"configMap": {"name": trust}})
     volumes: list[dict[str, Any]] = [
         {"name": "tmp", "emptyDir": {}},
-        # Nobody sends it yet: a token goes over TLS only.
-        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+        {"name": "token", "projected": {"sources": sources}},
     ]
     if spec.data_claim is not None:
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": spec.data_claim, "readOnly": True}})
@@ -112,7 +129,7 @@ def _volumes(spec: TrainerPoolSpec, settings: Settings) -> list[dict[str, Any]]:
 def _mounts(spec: TrainerPoolSpec) -> list[dict[str, Any]]:
     mounts: list[dict[str, Any]] = [
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod's own
-        {"name": "token", "mountPath": "/var/run/secrets/nasfleet", "readOnly": True},
+        {"name": "token", "mountPath": _IDENTITY, "readOnly": True},
     ]
     if spec.data_claim is not None:
         mounts.append({"name": "data", "mountPath": "/data", "readOnly": True})

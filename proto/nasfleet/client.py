@@ -23,6 +23,7 @@ from nasfleet.errors import (
     InvalidInputError,
     NasfleetError,
     NotFoundError,
+    TooOftenError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -48,6 +49,7 @@ _ERROR_OF: dict[grpc.StatusCode, type[NasfleetError]] = {
     grpc.StatusCode.ABORTED: ConflictError,
     grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
     grpc.StatusCode.PERMISSION_DENIED: ForbiddenError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: TooOftenError,
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
 }
@@ -58,8 +60,8 @@ class Client:
     """A connection to a controller, safe to use from several threads.
 
     Every method raises InvalidInputError, NotFoundError, ConflictError or UnavailableError as the contract says, with the
-    controller's message; UnauthenticatedError or ForbiddenError where a controller asks who calls. Names are resource names:
-    `namespaces/default/searches/digits`.
+    controller's message; UnauthenticatedError, ForbiddenError or TooOftenError where a controller asks who calls. Names are
+    resource names: `namespaces/default/searches/digits`.
     """
 
     def __init__(self, address: str, trust: Trust | None = None, *, timeout: float = 10.0) -> None:
@@ -269,6 +271,8 @@ class Client:
             raise self._error(error.code(), error.details()) from error
 
     def _error(self, code: grpc.StatusCode, details: str | None) -> NasfleetError:
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in (details or ""):
+            return InvalidInputError(f"what was sent to the controller at {self._address} is too large: {details}")
         kind = _ERROR_OF.get(code)
         if kind is UnavailableError:
             return kind(f"the controller at {self._address} does not answer: {details}")

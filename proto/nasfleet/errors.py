@@ -21,6 +21,10 @@ class UnavailableError(NasfleetError):
     """Something that is needed does not answer: try again later."""
 
 
+class TooOftenError(NasfleetError):
+    """It was asked for more than it may be: wait, then try again."""
+
+
 class UnauthenticatedError(NasfleetError):
     """Nobody knows who asks: send a valid token."""
 

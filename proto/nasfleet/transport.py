@@ -32,6 +32,12 @@ class Trust:
     token: Path | None = None
     server_name: str = ""
 
+    def certificates(self) -> str:
+        """Return the certificates as they are now, or raise InvalidInputError."""
+        content = _content(self.ca, "--ca")
+        _check(content, self.ca)
+        return content.decode("ascii")
+
 
 def read_trust(ca: str, token: str, server_name: str = "") -> Trust | None:
     """Return the trust that a program was told of by --ca, --token-file and --server-name; None for plain text.
@@ -45,7 +51,7 @@ def read_trust(ca: str, token: str, server_name: str = "") -> Trust | None:
                 raise InvalidInputError(f"{option} {value} is given without --ca: a token is sent over TLS only")
         return None
     trust = Trust(Path(ca), Path(token) if token else None, server_name)
-    _check(_content(trust.ca, "--ca"), trust.ca)
+    trust.certificates()
     if trust.token is not None and not _content(trust.token, "--token-file").strip():
         raise InvalidInputError(f"--token-file {token} is empty: it is to hold a token for the controller")
     return trust
@@ -127,7 +133,7 @@ def _credentials(certificates: bytes, token: Path | None) -> grpc.ChannelCredent
 
 def _check(certificates: bytes, file: Path) -> None:
     try:
-        ssl.create_default_context(cadata=certificates.decode("ascii"))
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates.decode("ascii"))
     except (ssl.SSLError, UnicodeError, ValueError) as error:
         raise InvalidInputError(f"--ca {file} holds no certificates in PEM ({error})") from error
 

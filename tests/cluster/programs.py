@@ -34,6 +34,7 @@ PROGRAMS: Mapping[str, Program] = {
     program.name: program
     for program in (
         Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
+        Program("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
         Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
         Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
         Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),

@@ -53,7 +53,8 @@ async def world(
     fake_nodes(6, gpus=16)
     nobody = free_address()
     with Client(served) as client, Client(nobody) as deaf, ThreadPoolExecutor(8) as threads:
-        config = operator_config(operator_account, served)
+        certificates = control_plane.folder / "pki" / "ca.crt"  # what trainers would trust
+        config = operator_config(operator_account, served, f"--ca={certificates}")
         # Numbers are told at once, so that no effect depends on how long a play has taken.
         config = replace(config, settings=replace(config.settings, count_seconds=0.0, forget_after_seconds=2.0))
         async with api_server(config) as operators, api_server(operator_config(control_plane.kubeconfig)) as user:
@@ -144,4 +145,4 @@ async def test_an_operator_killed_at_any_effect_is_followed_by_one_that_repairs_
 def test_the_scenarios_have_every_effect_that_an_operator_can_have() -> None:
     had = {effect.replace(" ", "_") for one in SCENARIOS for effect in one.effects}
     possible = {*WatchedController.EFFECTS, *WatchedCluster.EFFECTS} - {"apply"}
-    assert had == possible | {"apply_Deployment", "apply_PodDisruptionBudget"}
+    assert had == possible | {"apply_ConfigMap", "apply_Deployment", "apply_PodDisruptionBudget"}

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import ApiClient
 
+from nasfleet.pacing import Pace
 from nasfleet_operator.api_server import ApiServer, WatchExpiredError
 from nasfleet_operator.cache import Cache, Key
 from nasfleet_operator.kinds import EVENTS, PODS, POOLS
 from nasfleet_operator.made_watch import watch_made
-from nasfleet_operator.pacing import Pace
 from nasfleet_operator.program import configure
 from nasfleet_testing import control_plane as control_planes
 from nasfleet_testing.control_plane import ControlPlane

@@ -38,6 +38,7 @@ OPERATOR = {
     ("patch", "trainerpools/scale"),
     *((verb, "deployments") for verb in ("get", "list", "watch", "create", "patch")),
     *((verb, "poddisruptionbudgets") for verb in ("get", "list", "watch", "create", "patch")),
+    *((verb, "configmaps") for verb in ("get", "list", "watch", "create", "patch")),
     *((verb, "pods") for verb in ("list", "watch", "patch")),
     ("create", "events"),
 }

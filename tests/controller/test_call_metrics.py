@@ -29,7 +29,7 @@ def metrics() -> ControllerMetrics:
 async def channel(tmp_path: Path, metrics: ControllerMetrics) -> AsyncIterator[grpc.aio.Channel]:
     with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
         async with (
-            serving(store, metrics, Door(Address("127.0.0.1", 0))) as (_, address),
+            serving(store, metrics, Door(Address("127.0.0.1", 0))) as (_, address, _),
             grpc.aio.insecure_channel(str(address)) as opened,
         ):
             yield opened

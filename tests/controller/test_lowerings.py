@@ -79,7 +79,7 @@ class Served:
 async def controller(state: Path) -> AsyncIterator[Served]:
     with Store(f"sqlite:///{state / 'nasfleet.db'}") as store:
         async with (
-            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address),
+            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address, _),
             grpc.aio.insecure_channel(str(address)) as channel,
         ):
             searches, fleet = search_pb2_grpc.SearchServiceStub(channel), fleet_pb2_grpc.FleetServiceStub(channel)

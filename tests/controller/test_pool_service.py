@@ -33,7 +33,7 @@ SPEC = smallest_spec(strategy=Random(batch_size=4), budget=Budget(trials=4), par
 async def controller(store: Store, metrics: ControllerMetrics | None = None) -> AsyncIterator[tuple[Stub, Stub, Stub]]:
     """Serve a store; give the stubs of searches, fleet and results."""
     async with (
-        serving(store, metrics or ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address),
+        serving(store, metrics or ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address, _),
         grpc.aio.insecure_channel(str(address)) as channel,
     ):
         yield (

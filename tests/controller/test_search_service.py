@@ -29,7 +29,7 @@ SPEC = smallest_spec(strategy=Random(batch_size=4), budget=Budget(trials=4), par
 async def channel(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     with Store(f"sqlite:///{tmp_path / 'store.db'}") as store:
         async with (
-            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address),
+            serving(store, ControllerMetrics(), Door(Address("127.0.0.1", 0))) as (_, address, _),
             grpc.aio.insecure_channel(str(address)) as opened,
         ):
             yield opened

@@ -1,11 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from nasfleet.catalogue import TrainerPoolSpec
 from nasfleet.catalogue.toleration import TaintEffect, Toleration
-from nasfleet_operator.deployment import APPLIED, belongs_to, deployment, disruption_budget
+from nasfleet_operator.deployment import APPLIED, belongs_to, deployment, disruption_budget, trust
 from nasfleet_operator.trainer_pod import LEAVING_SECONDS
 from nasfleet_testing.observed_resources import POOL, SETTINGS, pool
 
@@ -146,3 +147,30 @@ def test_an_object_belongs_to_the_pool_that_controls_it_by_its_uid() -> None:
     made["metadata"]["ownerReferences"][0]["uid"] = "an-earlier-pool-of-this-name"
     assert not belongs_to(POOL, made)
     assert not belongs_to(POOL, {"metadata": {}})
+
+
+def test_where_tls_is_spoken_pods_get_what_they_trust_and_are_told_to_send_their_token() -> None:
+    spec = TrainerPoolSpec()
+    plain, secure = (deployment(pool(spec), spec, 3, SETTINGS, encrypted=encrypted) for encrypted in (False, True))
+    assert _identity_sources(secure) == [*_identity_sources(plain), {"configMap": {"name": "gpu-trainers"}}]
+    assert _told(secure) - _told(plain) == {
+        ("NASFLEET_CA", "/var/run/secrets/nasfleet/ca.crt"),
+        ("NASFLEET_TOKEN_FILE", "/var/run/secrets/nasfleet/token"),
+    }
+
+
+def test_the_map_of_what_pods_trust_bears_the_name_that_they_mount_and_the_certificates_as_they_are() -> None:
+    made = trust(pool(TrainerPoolSpec()), "-----BEGIN CERTIFICATE-----")
+    assert made["metadata"]["name"] == "gpu-trainers"
+    assert made["data"] == {"ca.crt": "-----BEGIN CERTIFICATE-----"}
+    assert belongs_to(POOL, made)
+
+
+def _identity_sources(manifest: dict[str, Any]) -> list[Any]:
+    [volume] = [volume for volume in manifest["spec"]["template"]["spec"]["volumes"] if volume["name"] == "token"]
+    return list(volume["projected"]["sources"])
+
+
+def _told(manifest: dict[str, Any]) -> set[tuple[str, str]]:
+    [container] = manifest["spec"]["template"]["spec"]["containers"]
+    return {(entry["name"], entry["value"]) for entry in container["env"] if "value" in entry}

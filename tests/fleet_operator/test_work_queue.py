@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasfleet_operator.pacing import Pace
+from nasfleet.pacing import Pace
 from nasfleet_operator.work_queue import Schedule, Spacing, WorkQueue
 
 SPACING = Spacing(interval=0.5, first_backoff=1.0, last_backoff=8.0)

@@ -1,4 +1,4 @@
-"""The keys and certificates of a control plane that lives as long as a test: one authority, one server, one client."""
+"""The keys and certificates of servers that live as long as a test, and of their authorities."""
 
 import subprocess
 from pathlib import Path
@@ -21,14 +21,23 @@ extendedKeyUsage = clientAuth
 
 
 def make_certificates(folder: Path) -> None:
-    """Write ca, server (for 127.0.0.1) and client (a superuser), each .crt and .key, and service-accounts.key."""
+    """Write what a control plane needs: an authority's, a server's and a superuser's, and service-accounts.key."""
+    make_authority(folder)
+    issue(folder, "server", "server")
+    issue(folder, "client", "client", "/O=system:masters/CN=control-plane")
+    _openssl(folder, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "service-accounts.key")
+
+
+def make_authority(folder: Path) -> None:
+    """Write ca.crt and ca.key into a new folder."""
     folder.mkdir(parents=True)
     (folder / "openssl.cnf").write_text(_CONFIG)
     _certificate(folder, "ca", "/CN=test authority", "authority")
-    signed = ("-CA", "ca.crt", "-CAkey", "ca.key")
-    _certificate(folder, "server", "/CN=server", "server", *signed)
-    _certificate(folder, "client", "/O=system:masters/CN=control-plane", "client", *signed)
-    _openssl(folder, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "service-accounts.key")
+
+
+def issue(folder: Path, name: str, use: str, subject: str = "/CN=server") -> None:
+    """Write NAME.crt and NAME.key, signed by the folder's authority, for a "server" at 127.0.0.1 or for a "client"."""
+    _certificate(folder, name, subject, use, "-CA", "ca.crt", "-CAkey", "ca.key")
 
 
 def _certificate(folder: Path, name: str, subject: str, extensions: str, *signed: str) -> None:

@@ -16,7 +16,7 @@ from nasfleet.catalogue import (
     Synthetic,
     TrainerPoolSpec,
 )
-from nasfleet_operator.deployment import deployment, disruption_budget
+from nasfleet_operator.deployment import deployment, disruption_budget, trust
 from nasfleet_operator.observed import (
     Pod,
     PoolObserved,
@@ -72,12 +72,15 @@ def settled_pool(spec: TrainerPoolSpec, count: int, **about: Any) -> PoolObserve
     return replace(observed, **about)
 
 
-def deployed(resource: PoolResource, spec: TrainerPoolSpec, replicas: int) -> dict[str, Mapping[str, Any]]:
+def deployed(
+    resource: PoolResource, spec: TrainerPoolSpec, replicas: int, certificates: str = ""
+) -> dict[str, Mapping[str, Any]]:
     """Return the objects of a pool, rolled out."""
-    found = stored(deployment(resource, spec, replicas, SETTINGS), None)
+    found = stored(deployment(resource, spec, replicas, SETTINGS, encrypted=bool(certificates)), None)
     counts = {"replicas": replicas, "readyReplicas": replicas, "updatedReplicas": replicas, "observedGeneration": 1}
     found["status"] = counts
-    return {"deployment": found, "budget": stored(disruption_budget(resource, spec), None)}
+    made = {"deployment": found, "budget": stored(disruption_budget(resource, spec), None)}
+    return made | {"trust": stored(trust(resource, certificates), None)} if certificates else made
 
 
 def failing_creation(found: Mapping[str, Any] | None, message: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Observed states by the thousand: pools and searches in every condition that a pass may find them in."""
 
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -53,6 +52,7 @@ _UNLOWERED, _LOWERED = (
     SearchSpaceSection(space=PluginSpace(object="my.spaces:space", decisions=decisions))
     for decisions in ((), (Choice("depth", "depth", (1, 2, 3)),))
 )
+_CERTIFICATES = "-----BEGIN CERTIFICATE-----"
 _counts = st.integers(0, 6)
 _ages = st.sampled_from((0.0, 3.0, 30.0, 700.0))
 _specs = st.builds(
@@ -132,11 +132,13 @@ def _fleets(draw: st.DrawFn, resource: PoolResource) -> FleetView | None:
 
 
 @st.composite
-def _objects(draw: st.DrawFn, resource: PoolResource) -> dict[str, Mapping[str, Any] | None]:
+def _objects(draw: st.DrawFn, resource: PoolResource) -> dict[str, Any]:
+    certificates = draw(st.sampled_from(("", _CERTIFICATES)))
     spec = resource.declared if isinstance(resource.declared, TrainerPoolSpec) else TrainerPoolSpec()
     if draw(st.sampled_from((True, False, False, False))):
-        return {"deployment": None, "budget": None}
-    found = deployed(resource, draw(st.sampled_from((spec, replace(spec, slots=7)))), draw(_counts))
+        return {"certificates": certificates}
+    earlier = draw(st.sampled_from(("", certificates, "those of before")))
+    found = deployed(resource, draw(st.sampled_from((spec, replace(spec, slots=7)))), draw(_counts), earlier)
     changed = deepcopy(dict(found["deployment"]))
     match draw(st.sampled_from(("kept", "kept", "kept", "foreign", "drifted", "deleted", "failing"))):
         case "foreign":
@@ -149,7 +151,8 @@ def _objects(draw: st.DrawFn, resource: PoolResource) -> dict[str, Mapping[str, 
             changed = failing_creation(changed, draw(st.sampled_from(('pods "x" is forbidden: exceeded quota: gpus', "no"))))
         case _:
             pass
-    return {"deployment": changed, "budget": draw(st.sampled_from((None, found["budget"])))}
+    kept = {name: draw(st.sampled_from((None, there))) for name, there in found.items() if name != "deployment"}
+    return {"deployment": changed, "certificates": certificates, **kept}
 
 
 @st.composite

@@ -74,7 +74,7 @@ DELETE_POOL = Act(deleting_pool, is_forgotten)
 DELETE_SEARCH = Act(deleting_search, is_gone)
 DECLARED = frozenset({"declare pool", "apply Deployment", "write status", "announce"})
 DECLARED_SEARCH = frozenset({"declare search", "write status", "announce"})
-SET_UP = frozenset({"apply PodDisruptionBudget"})
+SET_UP = frozenset({"apply ConfigMap", "apply PodDisruptionBudget"})
 
 POOL_SCENARIOS = (
     Scenario("create a pool", DECLARED | SET_UP, nothing, (CREATE_POOL,)),

@@ -48,14 +48,15 @@ def carry_out_on_search(effects: Iterable[Effect], observed: SearchObserved | Go
 def stored(manifest: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return an object as the API server has it after an apply: with defaults, and with what others wrote."""
     made = deepcopy(dict(manifest))
-    made["spec"].setdefault("progressDeadlineSeconds", 600)
+    if "spec" in made:
+        made["spec"].setdefault("progressDeadlineSeconds", 600)
     was = before or {"metadata": {"generation": 0}}
-    moved = before is None or before["spec"] != made["spec"]
+    moved = before is None or before.get("spec") != made.get("spec")
     made["metadata"] |= {"uid": "object-1", "generation": was["metadata"].get("generation", 0) + moved}
     return made | ({"status": before["status"]} if before is not None and "status" in before else {})
 
 
-def _on_pool(effect: Effect, observed: PoolObserved) -> PoolObserved:  # noqa: PLR0911 - one return for each effect
+def _on_pool(effect: Effect, observed: PoolObserved) -> PoolObserved:  # noqa: C901, PLR0911 - one return for each effect
     pool, fleet = observed.pool, observed.fleet
     match effect:
         case SetReplicas(before=before, replicas=replicas):
@@ -71,6 +72,8 @@ def _on_pool(effect: Effect, observed: PoolObserved) -> PoolObserved:  # noqa: P
             return replace(observed, pods=pods)
         case ApplyObject(manifest={"kind": "Deployment"} as manifest):
             return replace(observed, deployment=stored(manifest, observed.deployment))
+        case ApplyObject(manifest={"kind": "ConfigMap"} as manifest):
+            return replace(observed, trust=stored(manifest, observed.trust))
         case ApplyObject(manifest=manifest):
             return replace(observed, budget=stored(manifest, observed.budget))
         case WriteStatus(status=status):

@@ -30,6 +30,7 @@ class RunningController:
     process: Process
     address: str
     metrics: str
+    health: str = ""
 
     def serving(self) -> bool:
         """Return whether it says of itself that it serves; one that does not answer does not."""
@@ -42,22 +43,22 @@ class RunningController:
 
 
 @contextmanager
-def controller(state: Path, listen: str = "127.0.0.1:0", *, log: Path | None = None) -> Iterator[RunningController]:
-    """Run a controller on a state directory; its log lies beside that, unless it is to lie elsewhere."""
+def controller(state: Path, listen: str = "127.0.0.1:0", *more: str, log: Path | None = None) -> Iterator[RunningController]:
+    """Run a controller on a state directory, with more options; its log lies beside that, unless it is to lie elsewhere."""
     command = (sys.executable, "-m", "nasfleet_controller", "--state", str(state), "--listen", listen)
-    with program((*command, "--metrics", "127.0.0.1:0"), log or state.with_suffix(".log")) as process:
+    with program((*command, "--metrics", "127.0.0.1:0", *more), log or state.with_suffix(".log")) as process:
         line = process.line()
         assert line, f"the controller did not start: {process.log}"
         said = json.loads(line)
-        yield RunningController(process, said["address"], said["metrics"])
+        yield RunningController(process, said["address"], said["metrics"], said["health"])
 
 
 @contextmanager
-def forked_controller(state: Path, address: str) -> Iterator[BaseProcess]:
+def forked_controller(state: Path, address: str, *flags: str) -> Iterator[BaseProcess]:
     """Run a controller that need not import anything, since it is forked off a process that has: it serves at once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["nasfleet_controller.server", "nasfleet_testing.programs"])
-    process = context.Process(target=_serve, args=(state, address), daemon=True)
+    process = context.Process(target=_serve, args=(state, address, *flags), daemon=True)
     process.start()
     try:
         yield process
@@ -67,13 +68,13 @@ def forked_controller(state: Path, address: str) -> Iterator[BaseProcess]:
         process.close()
 
 
-def _serve(state: Path, address: str) -> None:
+def _serve(state: Path, address: str, *flags: str) -> None:
     """Be the controller program."""
     from nasfleet_controller.__main__ import main
 
     with state.with_suffix(".log").open("a") as log:
         sys.stdout = sys.stderr = log
-        sys.argv = ["nasfleet_controller", "--state", str(state), "--listen", address, "--metrics", ""]
+        sys.argv = ["nasfleet_controller", "--state", str(state), "--listen", address, "--metrics", "", *flags]
         sys.exit(main())
 
 

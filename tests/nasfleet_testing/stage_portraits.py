@@ -4,7 +4,7 @@ from typing import Any
 
 from nasfleet.names import PoolName, SearchName
 from nasfleet_operator.announcements import event_name
-from nasfleet_operator.kinds import BUDGETS, DEPLOYMENTS, EVENTS, PODS, POOLS, SEARCHES, Kind
+from nasfleet_operator.kinds import BUDGETS, CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS, POOLS, SEARCHES, Kind
 from nasfleet_operator.kubernetes_objects import read_identity
 from nasfleet_operator.views import FleetView, SearchSeen, SearchView
 from nasfleet_testing.stepped_operators import POOL, SEARCH, Stage
@@ -57,7 +57,7 @@ async def spares_the_busy(stage: Stage, count: int) -> bool:
 
 async def is_forgotten(stage: Stage) -> bool:
     """Return whether nothing is left of the pool."""
-    objects = [await stage.list(kind) for kind in (DEPLOYMENTS, BUDGETS, PODS)]
+    objects = [await stage.list(kind) for kind in (DEPLOYMENTS, BUDGETS, CONFIG_MAPS, PODS)]
     return await stage.get(POOLS, POOL) is None and (await fleet_of(stage)).pool is None and not any(objects)
 
 
@@ -109,6 +109,7 @@ async def portrait(stage: Stage) -> dict[str, Any]:
             for one in await stage.list(DEPLOYMENTS)
         ],
         "budgets": [one["spec"] for one in await stage.list(BUDGETS)],
+        "trusted": [one["data"] for one in await stage.list(CONFIG_MAPS)],
         "pods": len(await stage.list(PODS)),
         "replicas": None if pool is None else pool["spec"]["replicas"],
         "finalizers": None if search is None else search["metadata"].get("finalizers"),

@@ -23,7 +23,7 @@ from nasfleet_cli.readiness import check_trainable
 from nasfleet_cli.rendering import STATE_STYLES
 from nasfleet_cli.screens import screen
 from nasfleet_cli.summary import show_summary
-from nasfleet_cli.target import Target, last_words, served_for_good, started, target_options
+from nasfleet_cli.target import Target, last_words, served_for_good, started, target_options, trust_options
 from nasfleet_cli.view_state import ViewState
 from nasfleet_cli.words import state_word
 
@@ -79,7 +79,7 @@ def run(file: Path, target: Target, *, trainers: int | None, data_dir: Path | No
         check_trainable(document.spec, data_dir, device, target.state / "artifacts")
     with interrupts(), contextlib.ExitStack() as stack:
         controller = _controller(console, target, stack)
-        client = stack.enter_context(Client(controller.address, timeout=CALL_SECONDS))
+        client = stack.enter_context(Client(controller.address, target.trust, timeout=CALL_SECONDS))
         stack.enter_context(last_words(controller.program))
         search = _ensured(console, client, document)
         if search.state in {SearchState.SEARCH_STATE_COMPLETED, SearchState.SEARCH_STATE_CANCELLED}:
@@ -185,7 +185,17 @@ def _trainers(search: Search, controller: Controller, target: Target, wishes: Wi
     cores, count = _cores(), wishes.trainers
     if count is None:
         count = 0 if controller.program is None else _count(search.spec.parallelism, max(1, search.spec.gang.size), None)
-    arguments = ["--controller", controller.address, "--slots", "1", "--agents", "1", "--device", wishes.device]
+    arguments = [
+        "--controller",
+        controller.address,
+        *trust_options(target.trust),
+        "--slots",
+        "1",
+        "--agents",
+        "1",
+        "--device",
+        wishes.device,
+    ]
     arguments += ["--threads", str(max(cores // max(count, 1), 1)), "--artifacts", str((target.state / "artifacts").resolve())]
     for key, value in search.spec.trainer_pool_selector.match_labels.items():  # they are made for this search
         arguments += ["--label", f"{key}={value}"]

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import grpc
 import structlog
 
-from nasfleet.errors import ForbiddenError, InvalidInputError, NasfleetError, UnauthenticatedError
+from nasfleet.errors import ForbiddenError, InvalidInputError, NasfleetError, TooOftenError, UnauthenticatedError
 from nasfleet.names import PoolName
+from nasfleet.pacing import Pace
 from nasfleet.v1 import fleet_pb2
 from nasfleet_controller.access.caller import Caller
 from nasfleet_controller.access.reviews import Reviews
@@ -17,6 +18,11 @@ from nasfleet_controller.access.rights import CHANGING, Right, refuse_stranger, 
 from nasfleet_controller.servicers.errors import Context, status_of
 
 HELLO_SECONDS = 20.0
+CALLS_PER_SECOND, CALLS_AT_ONCE = 50.0, 200
+"""Of one user, in the long run and in a burst: more than any person's program or page of results needs."""
+MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 100.0, 500
+"""Of one trainer: it says something every 5 s and at each epoch, and much after a restart of the controller."""
+MOST_CALLERS = 10_000
 _OURS = "/nasfleet.v1."
 _WORK = "FleetService/Work"
 _OPEN = "/grpc.health.v1.Health/"
@@ -27,7 +33,7 @@ T = TypeVar("T")
 
 
 class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes none at run time
-    """Lets through who may.
+    """Lets through who may, and not more often than is good for the others.
 
     Args:
         reviews: say who calls and what they may do.
@@ -39,6 +45,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         self._reviews = reviews
         self._operator = operator
         self._account_of = account_of
+        self._paces: dict[str, Pace] = {}
 
     async def intercept_service(
         self,
@@ -89,7 +96,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
             if method == _WORK:
                 first = await _or_abort(self._first(caller, requests), context)
                 log.info("trainer_admitted", user=caller.user, pool=first.hello.pool, trainer=first.hello.trainer)
-                requests = _again(first, requests)
+                requests = _paced(first, requests)
             async for response in _while_valid(caller, inner(requests, context), context):
                 yield response
 
@@ -111,7 +118,19 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         caller = await self._reviews.caller(token.removeprefix(_SCHEME))
         if caller is None:
             raise UnauthenticatedError("the token is not good here: it has ended, or is for another audience; get a new one")
+        if caller.user != self._operator:
+            self._count(caller.user)
         return caller
+
+    def _count(self, user: str) -> None:
+        """Count a call; one that would have to wait for long is refused."""
+        if len(self._paces) >= MOST_CALLERS:
+            self._paces.clear()
+        now = asyncio.get_running_loop().time()
+        pace = self._paces.setdefault(user, Pace(CALLS_PER_SECOND, CALLS_AT_ONCE))
+        if not pace.has_room(now):
+            raise TooOftenError(f"{user} calls more than {CALLS_PER_SECOND:g} times a second: wait a moment")
+        pace.reserve(now)
 
     async def _first(self, caller: Caller, requests: AsyncIterator[fleet_pb2.WorkRequest]) -> fleet_pb2.WorkRequest:
         try:
@@ -136,9 +155,13 @@ async def _or_abort(asked: Awaitable[T], context: Context) -> T:
         raise  # abort has raised already
 
 
-async def _again(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
+async def _paced(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Yield what a trainer says; one that says too much waits, and so, by HTTP/2's windows, does whoever writes it."""
     yield first
+    pace, loop = Pace(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE), asyncio.get_running_loop()
     async for one in rest:
+        if wait := pace.reserve(loop.time()):
+            await asyncio.sleep(wait)
         yield one
 
 

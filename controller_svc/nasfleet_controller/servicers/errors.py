@@ -13,6 +13,7 @@ from nasfleet.errors import (
     InvalidInputError,
     NasfleetError,
     NotFoundError,
+    TooOftenError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -31,6 +32,7 @@ _STATUS_OF: tuple[tuple[type[NasfleetError], grpc.StatusCode], ...] = (
     (UnavailableError, grpc.StatusCode.UNAVAILABLE),
     (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
     (ForbiddenError, grpc.StatusCode.PERMISSION_DENIED),
+    (TooOftenError, grpc.StatusCode.RESOURCE_EXHAUSTED),
 )
 
 

@@ -1,4 +1,4 @@
-"""How often the operator may call: a bucket of tokens that fills at a steady rate."""
+"""How often something may happen: a bucket of tokens that fills at a steady rate."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,10 @@ class Pace:
     per_second: float
     burst: int
     _free_at: float = 0.0
+
+    def has_room(self, now: float) -> bool:
+        """Return whether a call would not have to wait."""
+        return self._free_at <= now
 
     def reserve(self, now: float) -> float:
         """Take one call; return how many seconds to wait before making it."""
