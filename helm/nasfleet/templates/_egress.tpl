@@ -1,0 +1,27 @@
+{{/* Rules of NetworkPolicies: whom our pods may call. */}}
+
+{{- define "nasfleet.egress.dns" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+{{- end -}}
+
+{{/* Behind its address in the cluster it may be anywhere, so that without networkPolicy.apiServer the port alone is said. */}}
+{{- define "nasfleet.egress.apiServer" -}}
+- ports:
+  {{- range .Values.networkPolicy.apiServerPorts }}
+  - {port: {{ . }}}
+  {{- end }}
+  {{- with .Values.networkPolicy.apiServer }}
+  to:
+  {{- range . }}
+  - ipBlock: {cidr: {{ . }}}
+  {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{- define "nasfleet.egress.controller" -}}
+- to:
+  - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ .Release.Namespace }}}}
+    podSelector:
+      matchLabels: {{ include "nasfleet.selector" (list . "controller") | nindent 8 }}
+  ports: [{port: grpc}]
+{{- end -}}
