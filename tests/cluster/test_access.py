@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from click.testing import CliRunner
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from nasfleet.catalogue import Budget, ConvChain, Random, SearchSpaceSection, SearchSpec, Synthetic
@@ -21,6 +22,8 @@ from nasfleet.transport import Trust, read_trust
 from nasfleet.v1.fleet_pb2 import Hello, Outcome, OutcomeStatus, WorkRequest, WorkResponse
 from nasfleet.v1.fleet_pb2_grpc import FleetServiceStub
 from nasfleet.v1.trial_pb2 import Measurement
+from nasfleet_cli.kubectl import Cluster, Service
+from nasfleet_cli.main import cli
 from nasfleet_testing.certificates import make_authority
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.guarded_controller import OPERATOR, RESEARCHER, TRAINER, Guarded, guarded_controller, prepare
@@ -278,6 +281,34 @@ class TestPeople:
             for line in lines
         )
         assert "eyJ" not in guarded.process.log, "a token was logged"
+
+
+class TestCommandLine:
+    def test_that_names_certificates_and_token_is_let_in(self, guarded: Guarded) -> None:
+        trust = guarded.trust(RESEARCHER)
+        where = ("--controller", guarded.address, "--ca", str(trust.ca), "--token-file", str(trust.token))
+        result = CliRunner().invoke(cli, ["get", "searches", "-n", "vision", *where])
+        assert (result.exit_code, "mine" in result.output) == (0, True), result.output
+        result = CliRunner().invoke(cli, ["get", "trials", "theirs", "-n", "language", *where])
+        assert (result.exit_code, "may not get architecturesearches" in result.output) == (2, True), result.output
+
+    def test_that_names_a_context_gets_both_from_the_cluster(self, guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in guarded.plane.environment().items():
+            monkeypatch.setenv(name, value)
+        cluster = Cluster("test", Service.parse("nasfleet/nasfleet-controller:50051"), "researcher")
+        with cluster.trust() as none:
+            assert none is None, "there is no ConfigMap yet"
+        place = ("--namespace", "nasfleet", f"--from-file=ca.crt={guarded.authority}")
+        guarded.plane.do("create", "configmap", "nasfleet-controller-ca", *place)
+        guarded.plane.do("config", "set-context", "--current", "--namespace=vision")
+        try:
+            with cluster.trust() as trust, Client(guarded.address, trust) as client:
+                assert client.get_search(MINE).name == MINE
+                with pytest.raises(ForbiddenError):
+                    client.get_search(THEIRS)
+        finally:
+            guarded.plane.do("config", "set-context", "--current", "--namespace=default")
+            guarded.plane.do("delete", "configmap", "nasfleet-controller-ca", "--namespace=nasfleet")
 
 
 def test_health_is_told_to_probes_that_know_neither_tls_nor_tokens(guarded: Guarded) -> None:

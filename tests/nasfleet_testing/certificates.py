@@ -14,7 +14,7 @@ basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,digitalSignature
 [server]
 extendedKeyUsage = serverAuth
-subjectAltName = DNS:kubernetes.default.svc,DNS:localhost,IP:127.0.0.1,IP:10.96.0.1
+subjectAltName = DNS:kubernetes.default.svc,DNS:nasfleet-controller.nasfleet.svc,DNS:localhost,IP:127.0.0.1,IP:10.96.0.1
 [client]
 extendedKeyUsage = clientAuth
 """
