@@ -212,7 +212,9 @@ def test_store_whose_connections_were_ended_goes_on_if_nobody_opened_it_meanwhil
 ) -> None:
     with Store(postgresql.url(database)) as store:
         store.commit([CREATED])
+        assert batches(store) == 0
         end_connections(postgresql, database)
+        assert batches(store) == 0  # readers take another connection
         with pytest.raises(StoreUnavailableError, match="terminating connection"):
             store.commit([batch(0)])
         store.commit([batch(0)])

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from nasfleet.v1.fleet_pb2 import OUTCOME_STATUS_COUNTED, OUTCOME_STATUS_DUPLICATE, OutcomeStatus
 from nasfleet_testing.programs import rows
 
+MEASURED = "SELECT fence, number, reward, settle_order FROM trials WHERE reward IS NOT NULL ORDER BY settle_order"
 Acknowledgement = tuple[int, OutcomeStatus.ValueType, float]  # fence, status, value
 
 
@@ -19,9 +21,11 @@ def acknowledged(record: Path) -> list[Acknowledgement]:
 def assert_kept(state: Path, acknowledgements: list[Acknowledgement]) -> int:
     """See that the store is whole and has every acknowledged outcome, each of them once; return how many trials it has."""
     assert rows(state, "PRAGMA integrity_check") == [("ok",)]
-    measured = rows(
-        state, "SELECT fence, number, reward, settle_order FROM trials WHERE reward IS NOT NULL ORDER BY settle_order"
-    )
+    return assert_measured(rows(state, MEASURED), acknowledgements)
+
+
+def assert_measured(measured: list[tuple[Any, ...]], acknowledgements: list[Acknowledgement]) -> int:
+    """See the same of what a store answers to MEASURED."""
     stored = {fence: (number, reward) for fence, number, reward, _ in measured}
     assert [order for *_, order in measured] == list(range(1, len(stored) + 1))
     kept = [one for one in acknowledgements if one[1] in {OUTCOME_STATUS_COUNTED, OUTCOME_STATUS_DUPLICATE}]
