@@ -63,7 +63,10 @@ WRONG = [
     ("fullnameOverride=NAS", "'/fullnameOverride': 'NAS' does not match pattern '^([a-z0-9]"),
     ("image.pullPolicy=Sometimes", "must be one of 'IfNotPresent', 'Always', 'Never'"),
     ("image.tag=a b", "'/image/tag': 'a b' does not match pattern"),
-    ("controller.image.digest=sha256:abc", "'/controller/image/digest': 'sha256:abc' does not match pattern '^(sha256:[0-9a-f]{64})?$'"),
+    (
+        "controller.image.digest=sha256:abc",
+        "'/controller/image/digest': 'sha256:abc' does not match pattern '^(sha256:[0-9a-f]{64})?$'",
+    ),
     ("operator.image.repository=Nasfleet", "'/operator/image/repository': 'Nasfleet' does not match pattern"),
     ("controller.persistence.size=10", "'/controller/persistence/size': got number, want string"),
     ("controller.persistence.size=ten", "'/controller/persistence/size': 'ten' does not match pattern"),

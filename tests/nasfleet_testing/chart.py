@@ -1,10 +1,13 @@
 """The chart as its tests use it: Helm itself, renderings for a handful of values, and what they are compared by."""
 
+import copy
+import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -146,25 +149,33 @@ class Helm:
 
     def template(self, values: Mapping[str, Any], *, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
         """Return the manifests that values give, that of `helm test` included, or raise ChartRefusedError."""
-        served = [f"--api-versions={one}" for one in SERVED]
-        done = self.run("template", "nasfleet", str(CHART), f"--namespace={namespace}", *served, values=values)
-        if done.returncode != 0:
-            raise ChartRefusedError(done.stderr)
-        return [document for document in yaml.safe_load_all(done.stdout) if document]
+        return copy.deepcopy(_rendered(self, json.dumps(dict(values)), namespace))
+
+
+@cache
+def _rendered(helm: Helm, values: str, namespace: str) -> list[dict[str, Any]]:
+    served = [f"--api-versions={one}" for one in SERVED]
+    command = ("template", "nasfleet", str(CHART), f"--namespace={namespace}", *served)
+    done = helm.run(*command, values=json.loads(values))
+    if done.returncode != 0:
+        raise ChartRefusedError(done.stderr)
+    return [document for document in yaml.load_all(done.stdout, yaml.CSafeLoader) if document]
 
 
 def masked(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return manifests to compare: without what is generated elsewhere or at random, and in one order."""
-    kept = []
-    for manifest in manifests:
-        if manifest["kind"] in {"CustomResourceDefinition", "PrometheusRule"} or "dashboard" in manifest["metadata"]["name"]:
-            manifest = {"kind": manifest["kind"], "metadata": manifest["metadata"]}
-        if manifest["kind"] == "Secret":
-            manifest = manifest | {"data": dict.fromkeys(manifest["data"], "...")}
-        if manifest["metadata"]["name"].endswith("-controller-ca") and "BEGIN" in manifest["data"]["ca.crt"]:
-            manifest = manifest | {"data": {"ca.crt": "..."}}
-        kept.append(manifest)
-    return sorted(kept, key=lambda one: (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]))
+    return sorted(
+        map(_masked, manifests), key=lambda one: (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"])
+    )
+
+
+def _masked(manifest: dict[str, Any]) -> dict[str, Any]:
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    if kind in {"CustomResourceDefinition", "PrometheusRule"} or "dashboard" in name:
+        return {"kind": kind, "metadata": manifest["metadata"]}
+    if kind == "Secret" or name.endswith("-controller-ca"):
+        return manifest | {"data": dict.fromkeys(manifest["data"], "...")}
+    return manifest
 
 
 def pod_templates(manifests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
