@@ -3,9 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROTOS := $(wildcard proto/nasfleet/v1/*.proto)
 
-.PHONY: demo test check format proto lock clean
+# What the images are called, and what else the tool that builds them is told: --build-arg, --secret, --volume.
+IMAGES ?= nasfleet
+BUILD_OPTIONS ?=
+
+.PHONY: demo test check format proto lock images clean
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,7 +37,8 @@ proto: $(INSTALLED)  ## Write the generated parts of the contract anew
 	  --mypy_out=quiet:proto --mypy_grpc_out=quiet:proto $(sort $(PROTOS) proto/nasfleet/v1/catalogue.proto)
 	for resource in architecturesearches trainerpools; do \
 	  $(BIN)/python -m nasfleet.catalogue.custom_resources $$resource > operator/manifests/crds/$$resource.part && \
-	  mv operator/manifests/crds/$$resource.part operator/manifests/crds/$$resource.yaml || exit 1; \
+	  mv operator/manifests/crds/$$resource.part operator/manifests/crds/$$resource.yaml && \
+	  cp operator/manifests/crds/$$resource.yaml helm/nasfleet/files/crds/ || exit 1; \
 	done
 	for page in search trainer-pool; do \
 	  $(BIN)/python -m nasfleet.catalogue.reference $$page > docs/reference/$$page.part && \
@@ -49,10 +55,27 @@ check: $(INSTALLED)  ## Format, lint, types, import contracts, freshness of what
 	$(BIN)/buf lint proto
 	.ci/fresh
 
-lock: $(INSTALLED)  ## Pin every dependency anew
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header
+# Of torch's own, with CUDA: the controller's image can do without.
+WITH_CUDA = $(shell sed -nE 's/^(torch|triton|(nvidia|cuda)-[a-z0-9-]+)==.*/--no-emit-package \1/p' requirements.lock)
+
+lock: $(INSTALLED)  ## Pin every dependency anew, and for each image those that it has
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev --no-emit-index-url \
-	  --no-annotate --no-header pyproject.toml --output-file requirements.lock
+	$(LOCK) --extra dev pyproject.toml --output-file requirements.lock
+	$(LOCK) --constraint requirements.lock --extra operator pyproject.toml --output-file requirements/operator.lock
+	$(LOCK) --constraint requirements.lock --extra controller --extra postgresql --extra bayesian $(WITH_CUDA) \
+	  pyproject.toml --output-file requirements/controller.lock
+	$(LOCK) --constraint requirements.lock --extra trainer pyproject.toml --output-file requirements/trainer.lock
+	echo torch | $(LOCK) --constraint requirements.lock - --output-file requirements/torch.lock
+	echo hatchling | $(LOCK) --constraint requirements.lock - --output-file requirements/build.lock
+
+images:  ## The three images, by whichever of docker, podman and buildah is there
+	for tool in docker podman buildah; do $$tool info > /dev/null 2>&1 && break; tool=; done; \
+	test -n "$$tool" || { echo "no docker, podman or buildah that works"; exit 1; }; \
+	for image in operator controller trainer; do \
+	  $$tool build --target $$image --tag $(IMAGES)/$$image:$(VERSION) --build-arg VERSION=$(VERSION) \
+	    --build-arg REVISION=$(shell git rev-parse HEAD 2> /dev/null) $(BUILD_OPTIONS) . || exit 1; \
+	done
 
 clean:  ## Remove what was installed and built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
