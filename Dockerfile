@@ -1,6 +1,6 @@
 # The images of the three programs, one target each: operator (no torch), controller (torch for the CPU), trainer (torch with CUDA).
 # `make images` builds them with docker, podman or buildah; docs/guides/install.md says what the arguments are for.
-# Dependencies are layers of their own below the code, so that a change of the code builds and pulls again the code alone.
+# Dependencies are layers below the code, which is the last one, so that a change of the code builds and pulls again the code alone.
 
 # Any image with Python 3.11 or later and pip, on a C library like Debian's; Debian's own needs python3-venv besides.
 # Pin it by its digest, which your registry tells: BASE_DIGEST=sha256:...
@@ -64,11 +64,11 @@ RUN /installer/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 # tini would do for it. What a task of one's own leaves behind is reaped if its pool says `shareProcessNamespace: true`.
 FROM base AS operator
 COPY --from=operator-packages /opt/nasfleet /opt/nasfleet
-COPY --from=code /code /opt/nasfleet
 USER 65532:65532
 ENTRYPOINT ["nasfleet"]
 CMD ["operator"]
 HEALTHCHECK CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9467/healthz', timeout=5)"]
+COPY --from=code /code /opt/nasfleet
 ARG VERSION=
 ARG REVISION=
 LABEL org.opencontainers.image.title="nasfleet operator" org.opencontainers.image.licenses="Apache-2.0" \
@@ -78,7 +78,6 @@ LABEL org.opencontainers.image.title="nasfleet operator" org.opencontainers.imag
 FROM base AS controller
 RUN mkdir /state && chown 65532:65532 /state
 COPY --from=controller-packages /opt/nasfleet /opt/nasfleet
-COPY --from=code /code /opt/nasfleet
 USER 65532:65532
 ENV NASFLEET_STATE=/state NASFLEET_HEALTH=127.0.0.1:50052
 VOLUME /state
@@ -86,6 +85,7 @@ EXPOSE 50051 9464
 ENTRYPOINT ["nasfleet"]
 CMD ["controller"]
 HEALTHCHECK CMD ["python", "-c", "import grpc; from grpc_health.v1 import health_pb2, health_pb2_grpc; assert health_pb2_grpc.HealthStub(grpc.insecure_channel('127.0.0.1:50052')).Check(health_pb2.HealthCheckRequest(), timeout=5).status == 1"]
+COPY --from=code /code /opt/nasfleet
 ARG VERSION=
 ARG REVISION=
 LABEL org.opencontainers.image.title="nasfleet controller" org.opencontainers.image.licenses="Apache-2.0" \
@@ -94,10 +94,10 @@ LABEL org.opencontainers.image.title="nasfleet controller" org.opencontainers.im
 
 FROM base AS trainer
 COPY --from=trainer-packages /opt/nasfleet /opt/nasfleet
-COPY --from=code /code /opt/nasfleet
 USER 65532:65532
 ENTRYPOINT ["nasfleet"]
 CMD ["trainer"]
+COPY --from=code /code /opt/nasfleet
 ARG VERSION=
 ARG REVISION=
 LABEL org.opencontainers.image.title="nasfleet trainer" org.opencontainers.image.licenses="Apache-2.0" \
