@@ -11,7 +11,6 @@ from nasfleet_cli.commands.get import searches
 from nasfleet_controller import config as controller_config
 from nasfleet_operator import config as operator_config
 from nasfleet_operator.kinds import MANAGER
-from nasfleet_operator.trainer_pod import METRICS_PORT
 from nasfleet_testing.chart import CHART, ROOT, VALUE_SETS, Helm, masked, pod_templates
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -173,9 +172,9 @@ def test_policies_name_ports_that_the_pods_have(rendered: list[dict[str, Any]]) 
         own = {"metrics"} if name.endswith("-trainers") else ports[name.rpartition("-")[2]]
         named = {port["port"] for rule in policy["spec"]["ingress"] for port in rule.get("ports", ())}
         assert named <= own, name
+        # Not every plugin knows names here, since they are those of the pod that is called.
         called = {port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())}
-        assert {port for port in called if isinstance(port, str)} <= {"grpc"}, name
-    assert METRICS_PORT  # trainers' port is called "metrics" too, as their Deployment says
+        assert all(isinstance(port, int) for port in called), name
 
 
 def test_every_pod_of_ours_has_a_policy(helm: Helm) -> None:
