@@ -73,7 +73,7 @@ images:  ## The three images, by whichever of docker, podman and buildah is ther
 	for tool in docker podman buildah; do $$tool info > /dev/null 2>&1 && break; tool=; done; \
 	test -n "$$tool" || { echo "no docker, podman or buildah that works"; exit 1; }; \
 	for image in operator controller trainer; do \
-	  $$tool build --target $$image --tag $(IMAGES)/$$image:$(VERSION) --build-arg VERSION=$(VERSION) \
+	  BUILDAH_LAYERS=true $$tool build --target $$image --tag $(IMAGES)/$$image:$(VERSION) --build-arg VERSION=$(VERSION) \
 	    --build-arg REVISION=$(shell git rev-parse HEAD 2> /dev/null) $(BUILD_OPTIONS) . || exit 1; \
 	done
 
