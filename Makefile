@@ -10,7 +10,7 @@ PROTOS := $(wildcard proto/nasfleet/v1/*.proto)
 IMAGES ?= nasfleet
 BUILD_OPTIONS ?=
 
-.PHONY: demo test check format proto lock images clean
+.PHONY: demo test e2e check format proto lock images clean
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -25,11 +25,16 @@ test: $(INSTALLED)  ## Every test; builds the Kubernetes programs that some run 
 	$(BIN)/python tests/cluster/programs.py
 	$(BIN)/pytest --numprocesses auto
 
+e2e: $(INSTALLED)  ## The chart on a real cluster of two nodes, as root; a quarter of an hour, and programs to build, once
+	$(BIN)/python tests/cluster/programs.py --nodes
+	NASFLEET_E2E=1 unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private -- \
+	  sh -c 'ip link set lo up && exec $(BIN)/pytest -p no:randomly --timeout 900 tests/e2e'
+
 format: $(INSTALLED)  ## Rewrite the code as the formatter and the linter want it
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-proto: $(INSTALLED)  ## Write the generated parts of the contract anew
+proto: $(INSTALLED)  ## Write everything that is generated anew: the contract, resources, references, dashboards
 	$(BIN)/python -m nasfleet.catalogue.protogen > proto/nasfleet/v1/catalogue.proto.part
 	mv proto/nasfleet/v1/catalogue.proto.part proto/nasfleet/v1/catalogue.proto
 	$(BIN)/python -m grpc_tools.protoc --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
@@ -46,6 +51,7 @@ proto: $(INSTALLED)  ## Write the generated parts of the contract anew
 	done
 	$(BIN)/python -m nasfleet_cli.reference > docs/reference/cli.md.part
 	mv docs/reference/cli.md.part docs/reference/cli.md
+	PYTHONPATH=monitoring $(BIN)/python -m nasfleet_monitoring write helm/nasfleet/files/dashboards
 
 check: $(INSTALLED)  ## Format, lint, types, import contracts, freshness of what is generated
 	$(BIN)/ruff format --check

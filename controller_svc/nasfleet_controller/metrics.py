@@ -21,7 +21,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from nasfleet import PROTOCOL_VERSION, __version__
 from nasfleet.address import Address
 from nasfleet.errors import InvalidInputError
-from nasfleet.measurement import EpochMeasurement, Failure
+from nasfleet.measurement import EpochMeasurement, Failure, FailureKind
 from nasfleet.names import SearchName
 from nasfleet_controller.call_metrics import CallMetrics
 from nasfleet_controller.records import (
@@ -44,6 +44,7 @@ from nasfleet_controller.snapshots import Snapshot
 from nasfleet_controller.strategies.strategy import Update
 
 SEARCH = ("namespace", "search")
+OUTCOMES = ("succeeded", "failed", "lost")
 ENDED_SERIES_SECONDS = 600.0
 REWARDS = (-1.0, -0.75, -0.5, -0.3, -0.2, -0.1, *(step / 20 for step in range(21)))
 TRIAL_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
@@ -183,8 +184,7 @@ class ControllerMetrics:
             case BatchProposed():
                 metrics.proposed.labels(*labels).inc(len(record.proposals))
                 metrics.duplicates.labels(*labels).inc(record.duplicates)
-                for rare in (metrics.reused, metrics.stopped_early, metrics.epochs_saved):
-                    rare.labels(*labels).inc(0)  # so that it can be seen to be none
+                self._begin_at_none(labels)
             case EpochsMeasured():
                 self._count_epochs(record.fence, record.epochs, labels)
             case TrialRequeued():
@@ -204,6 +204,16 @@ class ControllerMetrics:
                 metrics.gradient_norm.labels(*labels).set(update.gradient_norm)
                 metrics.staleness.labels(*labels).set(update.staleness)
 
+    def _begin_at_none(self, labels: tuple[str, str]) -> None:
+        """Have what is rare be seen to be none: Prometheus sees no increase in a series that begins with it."""
+        metrics = self.of_searches
+        for rare in (metrics.reused, metrics.stopped_early, metrics.epochs_saved):
+            rare.labels(*labels).inc(0)
+        for outcome in OUTCOMES:
+            metrics.settled.labels(*labels, outcome).inc(0)
+        for kind in FailureKind:
+            metrics.failures.labels(*labels, kind.name.lower()).inc(0)
+
     def _settle(self, settled: TrialSettled, labels: tuple[str, str]) -> None:
         metrics = self.of_searches
         self._count_settled(settled, labels)
@@ -217,7 +227,8 @@ class ControllerMetrics:
 
     def _count_settled(self, settled: TrialSettled | TrialReused, labels: tuple[str, str]) -> None:
         metrics = self.of_searches
-        outcome = "succeeded" if settled.state is TrialState.SUCCEEDED else "lost" if settled.reward is None else "failed"
+        succeeded, failed, lost = OUTCOMES
+        outcome = succeeded if settled.state is TrialState.SUCCEEDED else lost if settled.reward is None else failed
         metrics.settled.labels(*labels, outcome).inc()
         if settled.reward is not None:
             metrics.rewards.labels(*labels).observe(settled.reward)

@@ -1,18 +1,12 @@
-import re
 from pathlib import Path
 
 import pytest
 
 from nasfleet import document
 from nasfleet_cli import reference
-from nasfleet_testing.pages import ROOT, links, pages
+from nasfleet_testing.pages import ROOT, anchors, links, pages
 
 EXAMPLES = sorted(ROOT.glob("examples/**/*.yaml"))
-
-
-def anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,9 +1,10 @@
-"""The runbook has a section for each reason that people are shown, and says what conditions and events say."""
+"""The runbook has a section for each reason and alert that people are shown, and says what conditions and events say."""
 
 import pytest
 
 from nasfleet_operator.failure_kinds import FailureKind
 from nasfleet_operator.search_status import State
+from nasfleet_testing.alerts import alerts
 from nasfleet_testing.pages import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -27,4 +28,6 @@ def test_every_state_of_a_search_has_a_section_of_its_own(state: State) -> None:
 
 
 def test_the_runbook_has_no_section_for_what_is_never_said() -> None:
-    assert sorted(found for found, _, _ in PARTS) == sorted([*FailureKind, *map(heading, State)])
+    assert sorted(found for found, _, _ in PARTS) == sorted(
+        [*FailureKind, *map(heading, State), *(alert.name for alert in alerts())]
+    )

@@ -3,7 +3,8 @@
 A fenced block of `console` holds commands, each after "$ "; the rest is what they print. A comment before the block says how
 it is tested: `<!-- test: skip -->`; with a small budget by `<!-- test: trials 12 in FILE -->`; followed by waiting for what it
 makes by `<!-- test: wait for FILE -->`. A block after `<!-- file: NAME -->` is the content of a file that commands use. A page
-with `<!-- tested: on a cluster -->` needs one.
+with `<!-- tested: on a cluster -->` needs one, a page with `<!-- tested: beside PostgreSQL -->` a server, and one
+with `<!-- needs: PROGRAM -->` that program.
 """
 
 import re
@@ -54,10 +55,26 @@ def on_a_cluster(page: Path) -> bool:
     return "<!-- tested: on a cluster -->" in page.read_text(encoding="utf-8")
 
 
+def beside_postgresql(page: Path) -> bool:
+    """Return whether the commands of a page need a PostgreSQL server, whose administrator they are."""
+    return "<!-- tested: beside PostgreSQL -->" in page.read_text(encoding="utf-8")
+
+
+def needed_programs(page: Path) -> list[str]:
+    """Return the programs that the commands of a page need beside ours."""
+    return re.findall(r"<!-- needs: (\S+) -->", page.read_text(encoding="utf-8"))
+
+
 def links(page: Path) -> Iterator[str]:
     """Yield the targets of a page's links and pictures."""
     for found in _LINK.findall(_FENCED.sub("", page.read_text(encoding="utf-8"))):
         yield found[0] or found[1]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link into a page may have after its #."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def script(page: Path) -> str:

@@ -6,7 +6,7 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,14 @@ class Prometheus:
         """Return the sum over all series; 0 if there are none."""
         return sum(value for _, value in self.query(expression))
 
+    def firing(self) -> dict[str, str]:
+        """Return the description of every alert that fires, by name; of several of one name the last."""
+        return {
+            one["labels"]["alertname"]: one["annotations"]["description"]
+            for one in self._get("alerts")["alerts"]
+            if one["state"] == "firing"
+        }
+
     def types(self) -> dict[str, str]:
         """Return the type of every metric that it has seen, by the name of its family."""
         return {name: one[0]["type"] for name, one in self._get("metadata").items()}
@@ -52,8 +60,8 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
-    """Have a Prometheus scrape addresses, by the name of their job, every second.
+def prometheus(folder: Path, targets: Mapping[str, str], rules: Sequence[Any] = ()) -> Iterator[Prometheus]:
+    """Have a Prometheus scrape addresses, by the name of their job, and evaluate groups of rules, every second.
 
     Where it is not installed the test is skipped, but not where CI is set.
     """
@@ -63,7 +71,10 @@ def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]
     assert binary is not None
     jobs = [{"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in targets.items()]
     folder.mkdir()
-    (folder / "prometheus.yml").write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}))
+    often = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    (folder / "rules.yml").write_text(json.dumps({"groups": list(rules)}))
+    settings = {"global": often, "scrape_configs": jobs, "rule_files": ["rules.yml"]}
+    (folder / "prometheus.yml").write_text(json.dumps(settings))
     here = Prometheus(free_address())
     flags = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data")
     with program((binary, *flags, f"--web.listen-address={here.address}", "--log.level=warn"), folder / "log") as process:
