@@ -133,6 +133,26 @@ def test_commits_are_durable_whatever_the_databases_default_is_and_readers_canno
         connection.execute(text("DELETE FROM trials"))
 
 
+def test_server_is_told_to_notice_a_machine_that_is_lost(postgresql_url: str) -> None:
+    with Store(postgresql_url) as store:
+        for engine in (store._writer, store._reader):
+            with engine.connect() as connection:
+                idle, interval, count, unanswered = (
+                    int(connection.exec_driver_sql(f"SELECT setting FROM pg_settings WHERE name = 'tcp_{name}'").scalar_one())
+                    for name in ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
+                )
+            assert 0 < idle + count * interval <= 30
+            assert 0 < unanswered <= 30_000
+
+
+def test_store_by_the_servers_socket_is_held_likewise(postgresql: PostgresqlServer, database: str, impatient: None) -> None:
+    by_socket = f"{postgresql.url(database)}?host={postgresql.data.parent}"
+    with Store(by_socket) as store:
+        store.commit([CREATED])
+        with pytest.raises(ConflictError, match="another controller, connected from the server itself"):
+            Store(postgresql.url(database))
+
+
 def test_killed_writer_loses_nothing_that_it_said_was_durable(postgresql_url: str, tmp_path: Path) -> None:
     rng, before = Random(1), -1
     for _ in range(3):
@@ -319,6 +339,15 @@ def test_server_that_is_not_there_is_unavailable() -> None:
         Store(f"postgresql://nasfleet:hunter2@{free_address()}/nasfleet")
     with refused(StoreUnavailableError, r"no-such-host.invalid.*check that the server runs"):
         Store("postgresql://nasfleet:hunter2@no-such-host.invalid/nasfleet")
+
+
+def test_of_several_servers_the_one_that_can_be_written_is_taken(postgresql_url: str) -> None:
+    user, _, where = postgresql_url.rpartition("@")
+    address, _, database = where.partition("/")
+    several = f"{user}@/{database}?host={free_address()}&host={address}&target_session_attrs=read-write"
+    with Store(several) as store:
+        store.commit([CREATED])
+    assert PASSWORD not in shown(several)
 
 
 def test_tls_that_the_server_does_not_have_is_named(postgresql_url: str) -> None:

@@ -59,10 +59,10 @@ class PostgresqlServer:
         """Return the URL of a database, as a controller is given it."""
         return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{self._port}/{database}"
 
-    def environment(self, database: str) -> dict[str, str]:
-        """Return what tells psql and pg_dump the same."""
-        where = {"PGHOST": "127.0.0.1", "PGPORT": self._port, "PGUSER": "nasfleet", "PGDATABASE": database}
-        return where | {"PGPASSWORD": PASSWORD, "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
+    def administrator(self) -> dict[str, str]:
+        """Return the variables that make psql and the like be the superuser, and be found."""
+        where = {"PGHOST": "127.0.0.1", "PGPORT": self._port, "PGUSER": "postgres", "PGPASSWORD": PASSWORD}
+        return where | {"PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
 
     def make(self) -> None:
         """Make the databases of a new server, and start it."""
@@ -210,6 +210,13 @@ def own_server() -> Iterator[PostgresqlServer]:
     """A server of the test's own, to be stopped and killed."""
     with _or_skip(), postgresql_server() as server:
         yield server
+
+
+@pytest.fixture
+def new_postgresql(own_server: PostgresqlServer) -> PostgresqlServer:
+    """A server as it is after its installation: nobody made a user of ours."""
+    own_server.sql("DROP ROLE nasfleet")
+    return own_server
 
 
 @pytest.fixture
