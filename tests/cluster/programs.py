@@ -1,6 +1,6 @@
 """The Kubernetes programs that the tests of the operator run against: found, or built once from Go modules.
 
-`python tests/cluster/programs.py` has them all ready beforehand, so that no test waits for a compiler. The variables
+`python tests/cluster/programs.py [--nodes]` has them all ready beforehand, so that no test waits for a compiler. The variables
 KUBEBUILDER_ASSETS (a folder) and TEST_ASSET_KUBE_APISERVER and the like (single files) name programs that are there already.
 """
 
@@ -43,6 +43,15 @@ PROGRAMS: Mapping[str, Program] = {
         Program("port-forwarder", "port-forwarder", "."),
     )
 }
+# What a cluster with real nodes needs besides: `make e2e`.
+NODE_PROGRAMS: Mapping[str, Program] = {
+    program.name: program
+    for program in (
+        Program("coredns", "coredns", "."),
+        Program("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
+        Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+    )
+}
 
 
 class MissingProgramError(Exception):
@@ -60,7 +69,7 @@ def have(name: str) -> Path:
         return given
     if shutil.which("go") is None:
         raise MissingProgramError(f"no {name}: install Go, or set KUBEBUILDER_ASSETS to a folder that holds it")
-    program = PROGRAMS[name]
+    program = {**PROGRAMS, **NODE_PROGRAMS}[name]
     file = _cache_folder() / _key(program.module) / name
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -130,9 +139,9 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Have every program; without the means to have them this is an error only where CI is set."""
+    """Have every program, those of nodes too if asked for; without the means this is an error only where CI is set."""
     try:
-        for name in PROGRAMS:
+        for name in {**PROGRAMS, **NODE_PROGRAMS} if "--nodes" in sys.argv else PROGRAMS:
             have(name)
     except MissingProgramError as missing:
         _say(f"the tests on a real control plane will be skipped: {missing}\n")

@@ -14,7 +14,14 @@ basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,digitalSignature
 [server]
 extendedKeyUsage = serverAuth
-subjectAltName = DNS:kubernetes.default.svc,DNS:nasfleet-controller.nasfleet.svc,DNS:localhost,IP:127.0.0.1,IP:10.96.0.1
+subjectAltName = @names
+[names]
+DNS.1 = localhost
+DNS.2 = kubernetes.default.svc
+DNS.3 = nasfleet-controller.nasfleet.svc
+IP.1 = 127.0.0.1
+IP.2 = 10.96.0.1
+IP.3 = 10.250.0.1
 [client]
 extendedKeyUsage = clientAuth
 """

@@ -27,6 +27,7 @@ SERVICE_RANGE = "10.96.0.0/16"
 START_SECONDS = 60.0
 # Clients of the control plane that act much: with the default, 20 calls a second, a thousand pods take minutes.
 QUICK = ("--kube-api-qps=500", "--kube-api-burst=1000", "--leader-elect=false", "--bind-address=127.0.0.1")
+LOOPBACK = "127.0.0.1"
 USERS = {
     "admin": "system:masters",
     "somebody": "people",  # may do nothing unless a test says so
@@ -43,6 +44,12 @@ class ControlPlane:
     address: str
     database: str
     tokens: dict[str, str]
+    groups: dict[str, str]
+
+    @property
+    def host(self) -> str:
+        """The address on which everybody reaches it."""
+        return self.address.rpartition(":")[0]
 
     @property
     def kubeconfig(self) -> Path:
@@ -105,15 +112,21 @@ def write_kubeconfig(file: Path, address: str, authority: Path, token: str, name
 
 
 @contextmanager
-def control_plane(folder: Path, *, bare: bool = False, node_grace_seconds: int = 40) -> Iterator[ControlPlane]:
+def control_plane(
+    folder: Path, *, bare: bool = False, node_grace_seconds: int = 40, host: str = LOOPBACK, nodes: Sequence[str] = ()
+) -> Iterator[ControlPlane]:
     """Have a control plane, its state in a new folder.
 
     Args:
         folder: where its state, keys and logs go.
+        host: the address on which its nodes reach it.
+        nodes: names of real nodes, which are known by tokens of their own.
         bare: whether etcd and the API server alone are enough: then nothing makes pods, service accounts or nodes ready.
         node_grace_seconds: for how long a node may be silent before its pods are taken for lost.
     """
-    running = ControlPlane(folder, unused_address(), unused_address(), {name: secrets.token_hex(16) for name in USERS})
+    groups = USERS | {f"system:node:{node}": "system:nodes" for node in nodes} | ({"system:kube-proxy": ""} if nodes else {})
+    tokens = {name: secrets.token_hex(16) for name in groups}
+    running = ControlPlane(folder, unused_address(host), unused_address(), tokens, groups)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started:
         start = _Starting(folder, started)
@@ -156,10 +169,10 @@ class _Starting:
         return True
 
 
-def unused_address() -> str:
+def unused_address(host: str = LOOPBACK) -> str:
     """Return an address to listen on in a while: none of those ports that connections take in the meantime."""
     while True:
-        address = ("127.0.0.1", random.SystemRandom().randrange(20_000, 32_000))
+        address = (host, random.SystemRandom().randrange(20_000, 32_000))
         with socket.socket() as probe, suppress(OSError):
             probe.bind(address)
             return f"{address[0]}:{address[1]}"
@@ -168,7 +181,7 @@ def unused_address() -> str:
 def _write_identities(running: ControlPlane) -> None:
     keys = running.folder / "pki"
     make_certificates(keys)
-    lines = [f'{token},{name},{name},"{USERS[name]}"' for name, token in running.tokens.items()]
+    lines = [f'{token},{name},{name},"{running.groups[name]}"' for name, token in running.tokens.items()]
     (running.folder / "tokens.csv").write_text("\n".join(lines))
     for name, token in running.tokens.items():
         write_kubeconfig(running.user(name), running.address, keys / "ca.crt", token)
@@ -210,7 +223,8 @@ def _api_server(running: ControlPlane) -> Sequence[str]:
         f"--kubelet-client-certificate={keys}/client.crt",
         f"--kubelet-client-key={keys}/client.key",
         "--kubelet-preferred-address-types=InternalIP",
-        "--endpoint-reconciler-type=none",
+        # Without nodes nobody needs the API server's own Service.
+        *(("--endpoint-reconciler-type=none",) if host == LOOPBACK else ()),
     )
 
 

@@ -1,0 +1,177 @@
+"""The chart on a real cluster: kubelets, containers, and a search that survives what befalls its fleet, step by step.
+
+Every trial is counted once throughout: the last step looks at all of them.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from nasfleet.errors import ForbiddenError, UnauthenticatedError
+from nasfleet_testing.real_cluster.cluster import RealCluster, real_cluster
+from nasfleet_testing.real_cluster.images import images, nasfleet
+from nasfleet_testing.real_cluster.nodes import NAMES
+from nasfleet_testing.real_cluster.release import NAMESPACE, Release, until
+
+Note = Callable[[str], None]
+ENDLESS = 100_000  # trials; the last step gives it its end
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    archives = [*images(folder / "images"), nasfleet(folder / "images", "2")]
+    with real_cluster(folder / "run", archives) as one:
+        for name in NAMES:
+            gpus = {"nvidia.com/gpu": "4"}
+            patch = json.dumps({"status": {"capacity": gpus, "allocatable": gpus}})
+            one.plane.do("patch", "node", name, "--subresource=status", "--type=merge", f"--patch={patch}")
+        yield one
+
+
+@pytest.fixture(scope="module")
+def release(cluster: RealCluster) -> Release:
+    made = Release(cluster.plane, cluster.folder / "release")
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def note(capsys: pytest.CaptureFixture[str]) -> Note:
+    """Say something measured while the tests run."""
+
+    def said(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"[{text}] ")
+            sys.stdout.flush()
+
+    return said
+
+
+def settled(release: Release, name: str) -> int:
+    with release.client() as client:
+        counts = client.get_search(name).counts
+        return counts.succeeded + counts.failed
+
+
+def more(release: Release, name: str, count: int = 5) -> Callable[[], bool]:
+    """Return whether a search has settled so many more trials than now."""
+    before = settled(release, name)
+    return lambda: settled(release, name) >= before + count
+
+
+SEARCH = f"namespaces/{NAMESPACE}/searches/digits"
+
+
+def test_install_and_measure_the_first_reward(release: Release, note: Note) -> None:
+    began = time.monotonic()
+    release.install("1")
+    note(f"installed after {time.monotonic() - began:.0f} s")
+    release.plane.do("create", "serviceaccount", "researcher", "--namespace", NAMESPACE)
+    whom = f"--serviceaccount={NAMESPACE}:researcher"
+    release.plane.do("create", "rolebinding", "researcher", "--clusterrole=edit", whom, "--namespace", NAMESPACE)
+    release.pool("gpu", replicas=2)
+    release.example("digits.yaml", "digits", budget={"trials": ENDLESS})
+    until(lambda: settled(release, SEARCH) >= 1, "a first reward")
+    note(f"first reward {time.monotonic() - began:.0f} s after an empty cluster")
+
+
+def test_results_are_there_from_outside_for_those_who_may(release: Release) -> None:
+    with release.client() as client:
+        assert client.get_search(SEARCH).name == SEARCH
+        assert client.list_best_trials(SEARCH, 1)[0].HasField("measurement")
+    release.plane.do("create", "serviceaccount", "stranger", "--namespace", NAMESPACE)
+    with release.client("stranger") as client, pytest.raises(ForbiddenError):
+        client.get_search(SEARCH)
+    (release.folder / "token-stranger").write_text("made.up.token")
+    with release.client("stranger") as client:
+        (release.folder / "token-stranger").write_text("made.up.token")
+        with pytest.raises(UnauthenticatedError):
+            client.get_search(SEARCH)
+
+
+def test_scale_up_and_down_while_it_runs(release: Release, note: Note) -> None:
+    for size in (4, 1, 3):
+        release.plane.do("scale", "trainerpool/gpu", f"--replicas={size}", "--namespace", NAMESPACE)
+        seconds = until(partial(has_trainers, release, size), f"{size} trainers")
+        note(f"{size} trainers after {seconds:.0f} s")
+    until(more(release, SEARCH), "trials of the three")
+
+
+def has_trainers(release: Release, size: int) -> bool:
+    """Return whether there are so many trainers, all ready, and none that goes."""
+    pods = release.pods("trainer")
+    conditions = [one for pod in pods for one in pod["status"].get("conditions", ())]
+    ready = [one for one in conditions if (one["type"], one["status"]) == ("Ready", "True")]
+    return len(pods) == len(ready) == size and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
+
+
+def test_operator_is_killed(release: Release) -> None:
+    before = release.pods("operator")[0]["metadata"]["uid"]
+    release.kill("operator")
+    release.plane.do("scale", "trainerpool/gpu", "--replicas=4", "--namespace", NAMESPACE)
+    until(partial(has_trainers, release, 4), "the size that was asked for while no operator was there")
+    assert release.pods("operator")[0]["metadata"]["uid"] != before
+
+
+def test_controller_is_killed(release: Release, note: Note) -> None:
+    before = settled(release, SEARCH)
+    release.kill("controller")
+    seconds = until(lambda: settled(release, SEARCH) >= before + 5, "trials after the restart")
+    note(f"five trials more after {seconds:.0f} s")
+
+
+def test_upgrade_to_another_image_while_it_runs(release: Release) -> None:
+    release.install("2", "upgrade")
+    assert release.tags("controller") == {"2"}
+    until(more(release, SEARCH), "trials after the upgrade")
+    until(lambda: release.tags("trainer") == {"2"}, "trainers of the new image")
+
+
+def test_node_of_trainers_is_lost(release: Release, cluster: RealCluster, note: Note) -> None:
+    [lost] = set(NAMES) - {release.node_of("controller")}
+    cluster.fail(lost)
+    seconds = until(lambda: all_elsewhere(release, lost), "trainers on the other node")
+    note(f"replaced after {seconds:.0f} s")
+    until(more(release, SEARCH), "trials of those that are left")
+    cluster.start(lost)
+    until(partial(has_trainers, release, 4), "all trainers again")
+
+
+def all_elsewhere(release: Release, lost: str) -> bool:
+    living = [pod for pod in release.pods("trainer") if "deletionTimestamp" not in pod["metadata"]]
+    return len(living) == 4 and all(pod["spec"].get("nodeName") not in {lost, None} for pod in living)
+
+
+def test_node_of_the_controller_is_lost(release: Release, cluster: RealCluster, note: Note) -> None:
+    """Its pod stays Terminating, since the volume might be in use: somebody has to say that the node is out of service."""
+    lost = release.node_of("controller")
+    before = settled(release, SEARCH)
+    cluster.fail(lost)
+    until(lambda: "deletionTimestamp" in release.pods("controller")[0]["metadata"], "a pod that Kubernetes wants to go")
+    taint = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+    release.plane.do("taint", "node", lost, taint)
+    seconds = until(lambda: settled(release, SEARCH) >= before + 5, "trials on the other node")
+    note(f"trials again {seconds:.0f} s after the taint")
+    assert release.node_of("controller") != lost
+    release.plane.do("taint", "node", lost, f"{taint}-")
+    cluster.start(lost)
+
+
+def test_uninstall_leaves_the_data(release: Release, cluster: RealCluster) -> None:
+    trials = settled(release, SEARCH) + 20
+    patch = json.dumps({"spec": {"budget": {"trials": trials}}})
+    release.plane.do("patch", "nas", "digits", "--namespace", NAMESPACE, "--type=merge", f"--patch={patch}")
+    until(lambda: settled(release, SEARCH) >= trials, "the end of the search")
+    with release.client() as client:
+        found = list(client.list_trials(SEARCH, filter="state = SUCCEEDED"))
+    assert len({trial.number for trial in found}) == len(found) >= trials, "a trial was lost, or counted twice"
+    release.helm("uninstall", NAMESPACE, "--wait")
+    assert release.plane.do("get", "pvc", "--namespace", NAMESPACE, "--output=name").strip()
+    assert release.plane.do("get", "architecturesearch", "--namespace", NAMESPACE, "--output=name").strip()
+    assert Path(cluster.folder / "release" / "state").exists()
