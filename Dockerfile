@@ -51,12 +51,8 @@ COPY requirements/build.lock /requirements/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     /installer/bin/pip install --require-hashes --requirement /requirements/build.lock
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
-COPY proto proto
-COPY controller_svc controller_svc
-COPY child_trainer child_trainer
-COPY operator operator
-COPY cli cli
+# All that .dockerignore lets through.
+COPY . .
 RUN /installer/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel . && \
     /installer/bin/pip --python /opt/nasfleet/bin/python install --no-deps --no-index --prefix /code /wheel/*.whl
 
