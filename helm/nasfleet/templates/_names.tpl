@@ -77,11 +77,20 @@ app.kubernetes.io/component: trainer
 {{- end -}}
 {{- end -}}
 
-{{/* What the controller's certificate is for, as a list in JSON. */}}
-{{- define "nasfleet.tls.names" -}}
+{{/* What the controller's certificate is for, as {"names": [...], "addresses": [...]} in JSON. */}}
+{{- define "nasfleet.tls.subjects" -}}
 {{- $host := printf "%s.%s" (include "nasfleet.controller.name" .) .Release.Namespace -}}
 {{- $own := list (printf "%s.svc" $host) $host (printf "%s.svc.%s" $host .Values.tls.clusterDomain) "localhost" "127.0.0.1" -}}
-{{- concat $own .Values.tls.extraNames | uniq | toJson -}}
+{{- $names := list -}}
+{{- $addresses := list -}}
+{{- range concat $own .Values.tls.extraNames | uniq -}}
+{{- if regexMatch "^([0-9.]+|.*:.*)$" . -}}
+{{- $addresses = append $addresses . -}}
+{{- else -}}
+{{- $names = append $names . -}}
+{{- end -}}
+{{- end -}}
+{{- dict "names" $names "addresses" $addresses | toJson -}}
 {{- end -}}
 
 {{/* The namespaces that trainers are prepared for, as a list in JSON. */}}
