@@ -431,6 +431,9 @@ def test_password_that_changes_while_the_store_is_open_is_unavailable_and_recove
         ("postgresql://u:hunter2@h:port/db", r"'postgresql://\*\*\*@h:port/db' names no store"),
         ("u:hunter2@host", r"'\*\*\*@host' names no store"),
         ("postgres//u:hunter2@host:1@x/db", r"'postgres//\*\*\*@x/db' names no store"),
+        ("postgresql://u:p@ss:hunter2@h/db", r"'postgresql://\*\*\*@h/db' names no store"),
+        ("mysql://u:hunter2@h/db", r"'mysql' is not known.*want sqlite"),
+        ("postgresql+psycopg2://u:hunter2@h/db", r"psycopg2' is not known.*want sqlite"),
         ("nosuchdatabase://u:hunter2@h/db?password=hunter2", r"names no store .*postgresql://USER@HOST/DATABASE"),
     ],
 )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from nasfleet.errors import ConflictError, InvalidInputError, NasfleetError, UnavailableError
 from nasfleet_controller.store.server_errors import problem_of, words_of
@@ -69,8 +69,9 @@ def translated(engine: Engine, *, opening: bool = False) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        read = _server_error if engine.dialect.name == "postgresql" else _file_error
-        if (meaning := read(shown(engine.url), error, opening=opening)) is None:
+        where, on_server = shown(engine.url), engine.dialect.name == "postgresql"
+        meaning = _server_error(where, error, opening=opening) if on_server else _file_error(where, error)
+        if meaning is None:
             raise
         raise meaning from error
 
@@ -78,7 +79,7 @@ def translated(engine: Engine, *, opening: bool = False) -> Iterator[None]:
 def shown(url: URL | str) -> str:
     """Return a URL as people may see it, whether it can be read or not: without any password."""
     text = url.render_as_string() if isinstance(url, URL) else re.sub(r"^([^/]*//)?.*@", r"\1***@", url)
-    return re.sub(r"(password=)[^&]*", r"\1***", text.replace(_DRIVER, "postgresql", 1))
+    return re.sub(r"(password=)[^&]*", r"\1***", text.replace(f"{_DRIVER}:", "postgresql:", 1))
 
 
 def _server_error(where: str, error: DBAPIError, *, opening: bool) -> NasfleetError | None:
@@ -90,7 +91,7 @@ def _server_error(where: str, error: DBAPIError, *, opening: bool) -> NasfleetEr
     return StoreUnavailableError(f"the store {where} cannot be used now: {said}; {problem.fix}")
 
 
-def _file_error(where: str, error: DBAPIError, *, opening: bool) -> NasfleetError | None:  # noqa: ARG001 - as of a server
+def _file_error(where: str, error: DBAPIError) -> NasfleetError | None:
     said = str(error.orig)
     if isinstance(error, OperationalError):
         return StoreUnavailableError(f"the store {where} cannot be used now: {said}; {_fix(said)}")
@@ -111,12 +112,10 @@ def _fix(problem: str) -> str:
 
 def _engine(url: str, *, pool_size: int, max_overflow: int, **more: Any) -> Engine:
     try:
-        parsed = make_url(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername=_DRIVER)
+        parsed = _parsed(url)
         settings = _connecting(parsed)
         engine = create_engine(parsed, pool_size=pool_size, max_overflow=max_overflow, connect_args=settings, **more)
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+    except (ArgumentError, ValueError) as error:
         raise InvalidInputError(
             f"{shown(url)!r} names no store ({shown(str(error))}): want sqlite:///PATH or postgresql://USER@HOST/DATABASE"
         ) from None
@@ -129,12 +128,19 @@ def _engine(url: str, *, pool_size: int, max_overflow: int, **more: Any) -> Engi
     return engine
 
 
+def _parsed(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.drivername == "postgresql":
+        return parsed.set(drivername=_DRIVER)
+    if parsed.drivername not in {_DRIVER, "sqlite"}:
+        raise ArgumentError(f"{parsed.drivername!r} is not known")
+    return parsed
+
+
 def _connecting(url: URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {"timeout": _BUSY_SECONDS}
-    if url.drivername == _DRIVER:
-        return {name: value for name, value in _CONNECTING.items() if name not in url.query}
-    return {}
+    return {name: value for name, value in _CONNECTING.items() if name not in url.query}
 
 
 def _begin_session(connection: Any, _record: object) -> None:

@@ -80,9 +80,10 @@ _AWAY = Problem(UnavailableError, SERVER_AWAY)
 
 def problem_of(error: DBAPIError) -> Problem | None:
     """Return what kind of error it is; None for one that the server is not to blame for."""
-    state, message = getattr(error.orig, "sqlstate", None) or "", str(error.orig)
+    state, said = getattr(error.orig, "sqlstate", None) or "", str(error.orig)
     for problem in _PROBLEMS:
-        if state.startswith(problem.states) if state else any(word in message for word in problem.words):
+        is_this = state.startswith(problem.states) if state else any(word in said for word in problem.words)
+        if is_this:
             return problem
     lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     return _AWAY if lost else None
