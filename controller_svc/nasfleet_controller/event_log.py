@@ -9,7 +9,15 @@ import structlog
 
 from nasfleet.measurement import Failure, FailureKind
 from nasfleet.names import SearchName, TrialName
-from nasfleet_controller.records import Record, SearchCreated, SearchDeleted, SearchMoved, TrialRequeued, TrialSettled
+from nasfleet_controller.records import (
+    Record,
+    SearchCreated,
+    SearchDeleted,
+    SearchMoved,
+    SearchState,
+    TrialRequeued,
+    TrialSettled,
+)
 from nasfleet_controller.snapshots import Snapshot
 
 log = structlog.get_logger()
@@ -20,6 +28,7 @@ class EventLog:
 
     def __init__(self) -> None:
         self._names: dict[int, SearchName] = {}
+        self._moves: dict[int, tuple[SearchState, str]] = {}
 
     def loaded(self, snapshot: Snapshot) -> None:
         """Take in the state at the start."""
@@ -39,9 +48,9 @@ class EventLog:
                 self._names[record.search_id] = record.name
                 log.info("search_created", search=str(record.name), strategy=type(record.spec.strategy).__name__)
             case SearchMoved():
-                search = str(self._names[record.search_id])
-                log.info("search_moved", search=search, state=record.state.name, message=record.message)
+                self._moved(record)
             case SearchDeleted():
+                self._moves.pop(record.search_id, None)
                 log.info("search_deleted", search=str(self._names.pop(record.search_id)))
             case TrialRequeued(failure=failure) if failure.kind is not FailureKind.RETURNED:
                 self._failed("attempt_failed", record, failure)
@@ -49,6 +58,13 @@ class EventLog:
                 self._failed("trial_given_up", record, failure)
             case _:
                 pass
+
+    def _moved(self, record: SearchMoved) -> None:
+        move = (record.state, record.message)
+        if self._moves.get(record.search_id) != move:  # else only the time that it has been running is kept
+            self._moves[record.search_id] = move
+            search = str(self._names[record.search_id])
+            log.info("search_moved", search=search, state=record.state.name, message=record.message)
 
     def _failed(self, event: str, record: TrialRequeued | TrialSettled, failure: Failure) -> None:
         trial = TrialName(self._names[record.search_id], record.number)

@@ -67,3 +67,12 @@ def test_a_search_that_is_declared_is_named_and_known_from_then_on() -> None:
     with structlog.testing.capture_logs() as logged:
         log.committed([SearchCreated(1, NAME, "u", smallest_spec(), SearchState.RUNNING, 0.0), SearchDeleted(1)], 0.1)
     assert [(one["event"], one["search"]) for one in logged] == [("search_created", SEARCH), ("search_deleted", SEARCH)]
+
+
+def test_a_search_that_only_goes_on_is_not_told_of_again() -> None:
+    log = EventLog()
+    beginning = SearchCreated(1, NAME, "u", smallest_spec(), SearchState.RUNNING, 0.0)
+    goes_on = [SearchMoved(1, SearchState.RUNNING, "", seconds, seconds) for seconds in (10.0, 20.0)]
+    with structlog.testing.capture_logs() as logged:
+        log.committed([beginning, *goes_on, SearchMoved(1, SearchState.SUSPENDED, "", 25.0, 25.0), goes_on[0]], 0.1)
+    assert [one.get("state") for one in logged] == [None, "RUNNING", "SUSPENDED", "RUNNING"]

@@ -5,6 +5,7 @@ What these programs want inside namespaces is in the comments; addresses are pri
 
 import contextlib
 import json
+import secrets
 import shutil
 import subprocess
 import sysconfig
@@ -70,7 +71,7 @@ def network() -> Iterator[None]:
 @contextlib.contextmanager
 def node(place: Place, folder: Path, plane: ControlPlane, images: Sequence[Path]) -> Iterator[Machine]:
     """Have a node that is Ready; over a folder of before, the node of before with its images."""
-    with machine(place.name, folder, f"nasfleet-{folder.parent.name}-{place.name}") as made:
+    with machine(place.name, folder, f"nasfleet-{secrets.token_hex(4)}-{place.name}") as made:
         _connect(made, place)
         _start_containerd(made, place, images)
         _start_kubelet(made, place, plane)
