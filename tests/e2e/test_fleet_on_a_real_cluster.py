@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nasfleet.errors import ForbiddenError, UnauthenticatedError
+from nasfleet_testing.real_cluster import policies
 from nasfleet_testing.real_cluster.cluster import RealCluster, real_cluster
 from nasfleet_testing.real_cluster.images import images, nasfleet
 from nasfleet_testing.real_cluster.nodes import NAMES
@@ -93,6 +94,46 @@ def test_results_are_there_from_outside_for_those_who_may(release: Release) -> N
         (release.folder / "token-stranger").write_text("made.up.token")
         with pytest.raises(UnauthenticatedError):
             client.get_search(SEARCH)
+
+
+def test_policies_allow_and_deny_what_they_say(release: Release, cluster: RealCluster) -> None:
+    for namespace in ("monitoring", "elsewhere"):
+        release.plane.do("create", "namespace", namespace)
+        release.runner(namespace, "somebody")
+    [controller], [operator], [trainer, *_] = map(release.pods, ("controller", "operator", "trainer"))
+    ip = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in (controller, operator, trainer)}
+    brain, hand, mine = ip
+    service, dns = "nasfleet-controller.nasfleet.svc.cluster.local", "10.96.0.10"
+    api_host, _, api_port = release.plane.address.rpartition(":")
+    expected = {
+        (NAMESPACE, mine, service, 50051): True,
+        (NAMESPACE, mine, dns, 53): True,
+        (NAMESPACE, mine, ip[brain], 9464): False,
+        (NAMESPACE, mine, api_host, int(api_port)): False,
+        (NAMESPACE, mine, ip[hand], 9466): False,
+        (NAMESPACE, hand, service, 50051): True,
+        (NAMESPACE, hand, api_host, int(api_port)): True,
+        (NAMESPACE, hand, ip[mine], 9465): False,
+        (NAMESPACE, brain, api_host, int(api_port)): True,
+        (NAMESPACE, brain, ip[mine], 9465): False,
+        ("monitoring", "somebody", ip[brain], 9464): True,
+        ("monitoring", "somebody", ip[hand], 9466): True,
+        ("monitoring", "somebody", ip[mine], 9465): True,
+        ("monitoring", "somebody", ip[brain], 50051): False,
+        ("elsewhere", "somebody", ip[brain], 50051): False,
+        ("elsewhere", "somebody", service, 50051): False,
+        ("elsewhere", "somebody", ip[brain], 9464): False,
+        ("elsewhere", "somebody", ip[hand], 9466): False,
+    }
+    listened = {probe for probe in expected if release.connects(*probe)}
+    assert {probe for probe, allowed in expected.items() if allowed} <= listened, "a probe that shows nothing"
+    policies.enforce(release.plane, cluster.machines)
+    try:
+        assert {probe: release.connects(*probe) for probe in expected} == expected
+        with release.client() as client:
+            assert client.get_search(SEARCH).name == SEARCH
+    finally:
+        policies.release(cluster.machines)
 
 
 def test_scale_up_and_down_while_it_runs(release: Release, note: Note) -> None:

@@ -134,7 +134,7 @@ def python_layer(file: Path, packages: Path) -> None:
             made.link(f"/bin/{name}", "busybox")
         made.write("/etc/passwd", f"root:x:0:0::/root:/bin/sh\nnasfleet:x:{USER}:{USER}::/tmp:/bin/sh\n".encode())
         made.write("/etc/group", f"root:x:0:\nnasfleet:x:{USER}:\n".encode())
-        made.folder("/tmp", 0o1777)  # noqa: S108 - of the image
+        made.folder("/tmp", 0o1777)
 
 
 def _libraries(program: Path) -> Iterator[Path]:

@@ -64,6 +64,10 @@ class Release:
         file = self.folder / f"values-{tag}.yaml"
         values: Mapping[str, Any] = {
             "image": {"registry": REGISTRY, "tag": tag, "pullPolicy": "Never"},
+            "networkPolicy": {
+                "clients": [{"ipBlock": {"cidr": f"{self.plane.host}/32"}}],
+                "apiServerPorts": [int(self.plane.address.rpartition(":")[2])],
+            },
             "controller": {
                 "persistence": {"size": "10Gi", "storageClassName": "everywhere"},
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "4Gi"}},
@@ -107,6 +111,20 @@ class Release:
         """Have the pods of a component end at once."""
         chosen = f"--selector=app.kubernetes.io/component={component}"
         self.plane.do("delete", "pod", "--namespace", NAMESPACE, chosen, "--grace-period=0", "--force")
+
+    def runner(self, namespace: str, name: str) -> None:
+        """Have a pod of somebody else, which waits for commands."""
+        container = {"name": "main", "image": f"{REGISTRY}/nasfleet/trainer:1", "imagePullPolicy": "Never"}
+        container |= {"command": ["sleep", "3600"]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}}
+        self.plane.do("create", "--filename=-", stdin=json.dumps(pod | {"spec": {"containers": [container]}}))
+        self.plane.do("wait", "--for=condition=Ready", f"pod/{name}", "--namespace", namespace, "--timeout=120s")
+
+    def connects(self, namespace: str, pod: str, host: str, port: int) -> bool:
+        """Return whether a program in a pod can connect."""
+        code = f"import socket; socket.create_connection(({host!r}, {port}), 3)"
+        command = ("exec", pod, "--namespace", namespace, "--", "python3", "-c", code)
+        return self.plane.kubectl(*command).returncode == 0
 
     def node_of(self, component: str) -> str:
         """Return the node on which the only pod of a component runs."""
