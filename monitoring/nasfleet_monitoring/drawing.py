@@ -66,8 +66,9 @@ def _panel(axes: Axes, panel: Panel, ask: Ask) -> None:
                 axes.plot(minutes, values, label=one.name, linewidth=1.2)
             _time(axes, panel, len(found))
         case Kind.AREAS:
-            _areas(axes, found)
-            _time(axes, panel, len(found))
+            seen = [one for one in found if any(value for _, value in one.line.points)] or found
+            _areas(axes, seen)
+            _time(axes, panel, len(seen))
 
 
 def _numbers(axes: Axes, panel: Panel, found: list[_Named]) -> None:
@@ -109,7 +110,7 @@ def _time(axes: Axes, panel: Panel, names: int) -> None:
     if panel.highest is not None:
         axes.set_ylim(0, panel.highest * 1.02)
     elif panel.kind is Kind.AREAS or axes.get_ylim()[0] > 0:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
     if names <= MOST_NAMES:
         axes.legend(fontsize=TINY, loc="best", framealpha=0.6)
     axes.set_xlabel("minutes", fontsize=TINY, loc="right", labelpad=0)
@@ -135,4 +136,4 @@ def _written(value: float, unit: str) -> str:
         size, word = next((one for one in _SCALES[unit] if abs(value) >= one[0]), _SCALES[unit][-1])
         return f"{value / size:.3g} {word}"
     suffix = " /s" if unit == "reqps" else unit.removeprefix("suffix:") if unit.startswith("suffix:") else ""
-    return f"{value:,.4g}{suffix}"
+    return f"{value:,.0f}{suffix}" if abs(value) >= 1000 else f"{value:.4g}{suffix}"  # noqa: PLR2004 - %g would say 1e+05
