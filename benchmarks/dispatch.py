@@ -2,6 +2,7 @@
 
     python benchmarks/dispatch.py                          # all of it: about eight minutes
     python benchmarks/dispatch.py random reinforce         # or some of it
+    NASFLEET_STORE_URL=postgresql://... python benchmarks/dispatch.py random    # on an empty PostgreSQL database
 
 Every figure is a median of five runs, each with a controller of its own on a new state directory. Controller, trainers and
 this program share the machine. The work is that of the `synthetic` task, none: what is measured is all that stands around it.
@@ -53,6 +54,7 @@ def throughput(strategy: Random | Reinforce | Evolution, trials: int) -> Figures
         running.client.ensure_search(SEARCH, spec)
         first, began, used = _wait(running, 1)
         last, ended, used_in_all = _wait(running, trials)
+        running.client.delete_search(SEARCH)  # for the next run, if the store is a database that stays
         return {
             "trials/s": (last - first) / (ended - began),
             "trials per second of the controller's processor time": (last - first) / (used_in_all - used),
