@@ -100,6 +100,7 @@ def test_policies_allow_and_deny_what_they_say(release: Release, cluster: RealCl
     for namespace in ("monitoring", "elsewhere"):
         release.plane.do("create", "namespace", namespace)
         release.runner(namespace, "somebody")
+    until(partial(has_trainers, release, 2), "both trainers")
     [controller], [operator], [trainer, *_] = map(release.pods, ("controller", "operator", "trainer"))
     ip = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in (controller, operator, trainer)}
     brain, hand, mine = ip

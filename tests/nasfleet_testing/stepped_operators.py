@@ -13,6 +13,7 @@ from kubernetes.aio.client import ApiClient
 
 from nasfleet.errors import NasfleetError
 from nasfleet.names import SearchName
+from nasfleet.pacing import Pace
 from nasfleet_operator.api_server import ApiServer
 from nasfleet_operator.cache import Key
 from nasfleet_operator.cluster import KubernetesCluster
@@ -21,7 +22,6 @@ from nasfleet_operator.controller import Controller
 from nasfleet_operator.kinds import DEPLOYMENTS, PODS, POOLS, SEARCHES, Kind
 from nasfleet_operator.metrics import OperatorMetrics
 from nasfleet_operator.operating import Operator
-from nasfleet_operator.pacing import Pace
 from nasfleet_operator.program import configure
 from nasfleet_operator.views import SearchState, SearchView
 from nasfleet_testing.failpoints import Effect, Failpoints, KilledError, watched

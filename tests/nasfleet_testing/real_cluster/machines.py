@@ -130,8 +130,8 @@ def _hierarchies() -> list[Path]:
 
 def _make_groups(group: str) -> str:
     lines = [f"mkdir -p {one}/{group}" for one in _hierarchies()]
-    # Beside the processes that are in no group, a whole one would count as one.
-    lines.append(f"echo 65536 > {CGROUPS}/cpu/{group}/cpu.shares")
+    # Beside the processes that are in no group, a whole group would count as one of them.
+    lines.append(f"echo 2048 > {CGROUPS}/cpu/{group}/cpu.shares")
     # A group without processors and memory nodes takes no process.
     lines += [f"cat {CGROUPS}/cpuset/{name} > {CGROUPS}/cpuset/{group}/{name}" for name in ("cpuset.cpus", "cpuset.mems")]
     return "\n".join(lines) + "\n"

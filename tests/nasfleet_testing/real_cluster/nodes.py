@@ -21,7 +21,7 @@ from nasfleet_testing.processes import eventually
 from nasfleet_testing.real_cluster.machines import Machine, machine
 
 BRIDGE = "br0"
-HOST = "10.250.0.1"
+NODES, HOST = "10.250.0.0/24", "10.250.0.1"
 DNS = "10.96.0.10"
 PODS = "10.244.0.0/16"
 PAUSE = "nf.local/pause:1"

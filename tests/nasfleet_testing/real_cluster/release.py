@@ -18,6 +18,7 @@ from nasfleet_testing.chart import CHART
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.pages import ROOT
 from nasfleet_testing.real_cluster.images import REGISTRY
+from nasfleet_testing.real_cluster.nodes import NODES
 
 NAMESPACE = "nasfleet"
 PATIENCE_SECONDS = 240.0
@@ -65,7 +66,8 @@ class Release:
         values: Mapping[str, Any] = {
             "image": {"registry": REGISTRY, "tag": tag, "pullPolicy": "Never"},
             "networkPolicy": {
-                "clients": [{"ipBlock": {"cidr": f"{self.plane.host}/32"}}],
+                # Who comes from outside through a Service comes with the address of a node.
+                "clients": [{"ipBlock": {"cidr": NODES}}],
                 "apiServerPorts": [int(self.plane.address.rpartition(":")[2])],
             },
             "controller": {
