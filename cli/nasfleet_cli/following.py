@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from nasfleet.client import Client
-from nasfleet.errors import UnavailableError
+from nasfleet.errors import ForbiddenError, UnavailableError
 from nasfleet.names import SearchName
 from nasfleet.v1.fleet_pb2 import Trainer
 from nasfleet.v1.search_pb2 import Search, SearchState
@@ -102,7 +102,12 @@ class Streams:
 
     def _read_fleet(self) -> None:
         while not self._closed.wait(FLEET_SECONDS):
-            trainers = list(self._client.get_fleet().trainers)
+            try:
+                trainers = list(self._client.get_fleet().trainers)
+            except ForbiddenError as error:  # who may see the search need not be one who may see the whole fleet
+                with self._lock:
+                    self._news.notices.append(f"trainers are not shown: {error}")
+                return
             with self._lock:
                 self._news.trainers = trainers
 

@@ -76,6 +76,11 @@ class Cluster:
         place = ("configmap", f"{service.name}-ca", "--namespace", service.namespace)
         certificates = self._kubectl("get", *place, "--ignore-not-found", r"--output=jsonpath={.data.ca\.crt}")
         if not certificates:
+            if self.service_account:
+                raise NotFoundError(
+                    f"namespace {service.namespace} has no ConfigMap {service.name}-ca, by which its controller would be known; a "
+                    "token is sent over TLS only: make one, or leave out --service-account if the controller speaks plain text"
+                )
             yield None
             return
         with tempfile.TemporaryDirectory(prefix="nasfleet-") as folder:

@@ -17,8 +17,8 @@ Searches and trials are called by their short names, `digits` and `digits/17`, o
 that serves the state directory, else to one that it starts on that directory for as long as it needs it.
 
 With `--context` it talks to the controller in a cluster, by `kubectl port-forward` to its service, which ends with the command;
-that takes the right to get and list services and pods there and to create `pods/portforward`. Searches that are declared in
-the cluster are suspended, resumed and deleted where they are declared, as `ArchitectureSearch`.
+that takes the right to get and list services, pods and ConfigMaps there and to create `pods/portforward`. What is declared in
+the cluster is suspended, resumed and deleted where it is declared, as `ArchitectureSearch`.
 
 Exit codes: 0 all is well; 1 something is missing (`doctor`), or the search was suspended from elsewhere (`run`); 2 what was
 asked for is wrong or cannot be had, with a message that names the value and the fix; 130 interrupted by Ctrl-C.

@@ -51,6 +51,11 @@ class Dispatcher:
         ]
         return dropped, sorted(set(held) - known.leases.keys())
 
+    def lease_of(self, instance_id: str, fence: int) -> Lease | None:
+        """Return the lease with a fence if this trainer is one of those that hold it: fences are numbers, easy to guess."""
+        lease = self.leases.get(fence)
+        return lease if lease is not None and instance_id in lease.members else None
+
     def disconnect(self, instance_id: str) -> None:
         """Take note that a stream ended; its leases stay until they expire or the trainer is back."""
         trainer = self.trainers[instance_id]
@@ -208,10 +213,12 @@ class Dispatcher:
         self._forget_if_gone(trainer)
 
     def _take_in_members(self, trainer: Trainer, held: Sequence[int]) -> None:
-        """Take a trainer back into gangs of which a restart left rank 0 only: nobody but a member was ever told the fence."""
+        """Take a trainer back into gangs of which a restart left rank 0 only; it serves the same namespace as that does."""
         for fence in held:
             lease = self.leases.get(fence)
-            if lease is not None and not lease.is_whole and trainer.profile.instance_id not in lease.members:
+            if lease is None or lease.is_whole or trainer.profile.instance_id in lease.members:
+                continue
+            if trainer.standing.namespace in {None, self.trainers[lease.instance_id].standing.namespace}:
                 lease.others.append(trainer.profile.instance_id)
                 self._hold(trainer, lease)
 

@@ -33,6 +33,7 @@ class EventLog:
     def loaded(self, snapshot: Snapshot) -> None:
         """Take in the state at the start."""
         self._names = {found.search_id: found.name for found in snapshot.searches}
+        self._moves = {found.search_id: (found.state, found.message) for found in snapshot.searches}
 
     def committed(self, records: Sequence[Record], _seconds: float) -> None:
         """Write down what happened."""

@@ -141,11 +141,12 @@ class ControllerState:
         if report.draining:
             self.dispatcher.leaves(connection.instance_id)
         for fence in report.started:
-            if (lease := self.dispatcher.leases.get(fence)) is not None and (lease.size == 1 or lease.started_at is None):
+            lease = self.dispatcher.lease_of(connection.instance_id, fence)
+            if lease is not None and (lease.size == 1 or lease.started_at is None):
                 lease.started_at = moment.now
         gather(self.dispatcher.leases, self.searches, self.streams, report, connection.instance_id)
         for fence, epochs in report.progress:
-            if (lease := self.dispatcher.leases.get(fence)) is not None and epochs:
+            if (lease := self.dispatcher.lease_of(connection.instance_id, fence)) is not None and epochs:
                 self.dispatcher.note_epoch(lease, epochs[-1].epoch, epochs[-1].value)
                 self._records.append(EpochsMeasured(fence, lease.search_id, lease.number, epochs))
                 if self.searches[lease.search_id].report(lease.number, epochs):

@@ -71,6 +71,7 @@ class OperatorConfig:
             controller=str(for_trainers or controller),
             trainer_image=chosen.trainer_image,
             service_account=chosen.trainer_service_account,
+            server_name=chosen.server_name,
             token_audience=chosen.audience,
             forget_after_seconds=_number("--forget-after-seconds", chosen.forget_after_seconds, 0, 86_400),
         )

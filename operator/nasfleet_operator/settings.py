@@ -13,6 +13,7 @@ class Settings:
         trainer_cpu: processors that trainers request in pools that say none, as a quantity.
         trainer_memory: memory, likewise.
         service_account: service account of pools that name none.
+        server_name: the name in the controller's certificate, if that is not the host of its address.
         token_audience: for whom the projected tokens of trainers are.
         forget_after_seconds: a search whose controller cannot be reached is deleted without it after this long.
         retry_seconds: what was refused is tried again after this long.
@@ -27,6 +28,7 @@ class Settings:
     trainer_cpu: str = "1"
     trainer_memory: str = "2Gi"
     service_account: str = "nasfleet-trainer"
+    server_name: str = ""
     token_audience: str = "nasfleet-controller"  # noqa: S105 - an audience is no secret
     forget_after_seconds: float = 60.0
     retry_seconds: float = 60.0

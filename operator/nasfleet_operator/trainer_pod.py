@@ -91,6 +91,7 @@ def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings, *, e
     }
     if encrypted:
         told |= {"NASFLEET_CA": f"{_IDENTITY}/{CERTIFICATES}", "NASFLEET_TOKEN_FILE": f"{_IDENTITY}/token"}
+        told |= {"NASFLEET_SERVER_NAME": settings.server_name} if settings.server_name else {}
     if spec.gpus:
         told["NASFLEET_DEVICE"] = "cuda"  # so that a missing driver is told of, not trained around on the processor
     if spec.data_claim is not None:

@@ -264,7 +264,7 @@ def test_who_may_not_forward_is_told_which_right_is_missing_and_may_with_those_o
     result = nasfleet("get", "trainers")
     assert result.exit_code == 2
     assert 'cannot get resource "services"' in result.output
-    space.kubectl("create", "role", "look", "--verb=get,list", "--resource=services,pods")
+    space.kubectl("create", "role", "look", "--verb=get,list", "--resource=services,pods,configmaps")
     space.kubectl("create", "role", "forward", "--verb=create", "--resource=pods/portforward")
     for role in ("look", "forward"):
         space.kubectl("create", "rolebinding", role, f"--role={role}", "--user=somebody")

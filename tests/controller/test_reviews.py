@@ -6,10 +6,17 @@ import json
 
 import pytest
 
-from nasfleet.errors import UnavailableError
+from nasfleet.errors import TooOftenError, UnavailableError
 from nasfleet_controller.access.caller import Caller
 from nasfleet_controller.access.kubernetes_reviews import token_end
-from nasfleet_controller.access.reviews import CALLER_SECONDS, MOST_REMEMBERED, RIGHT_SECONDS, RememberedReviews
+from nasfleet_controller.access.reviews import (
+    CALLER_SECONDS,
+    MOST_REMEMBERED,
+    RIGHT_SECONDS,
+    UNKNOWN_AT_ONCE,
+    UNKNOWN_PER_SECOND,
+    RememberedReviews,
+)
 from nasfleet_controller.access.rights import Right
 
 READ = Right("get", "architecturesearches", "vision", "digits")
@@ -114,10 +121,29 @@ async def test_one_who_gives_up_waiting_spoils_it_for_nobody(counted: CountedRev
     assert await patient is not None
 
 
-async def test_ever_new_tokens_do_not_make_the_memory_grow(reviews: RememberedReviews) -> None:
+async def test_ever_new_tokens_do_not_make_the_memory_grow(reviews: RememberedReviews, clock: Clock) -> None:
     for number in range(MOST_REMEMBERED + 10):
+        clock.now += 1 / UNKNOWN_PER_SECOND
         await reviews.caller(f"made up {number}")
     assert len(reviews._known) <= MOST_REMEMBERED
+
+
+async def test_a_flood_of_made_up_tokens_costs_few_reviews_and_hinders_nobody_who_is_known(
+    counted: CountedReviews, reviews: RememberedReviews
+) -> None:
+    jane = await reviews.caller("jane's")
+    with pytest.raises(TooOftenError):
+        await asyncio.gather(*(reviews.caller(f"made up {number}") for number in range(2 * UNKNOWN_AT_ONCE)))
+    assert counted.asked <= 1 + UNKNOWN_AT_ONCE
+    assert await reviews.caller("jane's") == jane
+
+
+async def test_a_token_that_may_do_less_inherits_nothing_from_another_of_the_same_user(
+    counted: CountedReviews, reviews: RememberedReviews
+) -> None:
+    for extra in ({}, {"scopes": ("user:info",)}):
+        await reviews.allows(Caller("jane", extra=extra), READ)
+    assert counted.asked == 2
 
 
 def token_with(claims: object) -> str:

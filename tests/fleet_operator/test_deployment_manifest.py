@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,13 @@ def test_where_tls_is_spoken_pods_get_what_they_trust_and_are_told_to_send_their
         ("NASFLEET_CA", "/var/run/secrets/nasfleet/ca.crt"),
         ("NASFLEET_TOKEN_FILE", "/var/run/secrets/nasfleet/token"),
     }
+
+
+def test_trainers_are_told_the_name_in_the_certificate_where_that_is_another() -> None:
+    spec = TrainerPoolSpec()
+    settings = replace(SETTINGS, server_name="controller.example.com")
+    made = deployment(pool(spec), spec, 3, settings, encrypted=True)
+    assert ("NASFLEET_SERVER_NAME", "controller.example.com") in _told(made)
 
 
 def test_the_map_of_what_pods_trust_bears_the_name_that_they_mount_and_the_certificates_as_they_are() -> None:

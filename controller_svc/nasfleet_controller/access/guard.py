@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import grpc
@@ -19,13 +20,14 @@ from nasfleet_controller.servicers.errors import Context, status_of
 
 HELLO_SECONDS = 20.0
 CALLS_PER_SECOND, CALLS_AT_ONCE = 50.0, 200
-"""Of one user, in the long run and in a burst: more than any person's program or page of results needs."""
+"""Of one user, or of one pod of a user, in the long run and in a burst."""
 MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 100.0, 500
 """Of one trainer: it says something every 5 s and at each epoch, and much after a restart of the controller."""
 MOST_CALLERS = 10_000
 _OURS = "/nasfleet.v1."
 _WORK = "FleetService/Work"
 _OPEN = "/grpc.health.v1.Health/"
+_REFLECTION = "/grpc.reflection."  # what is served, for whoever has a good token
 _SCHEME = "Bearer "
 
 log = structlog.get_logger()
@@ -45,7 +47,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         self._reviews = reviews
         self._operator = operator
         self._account_of = account_of
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[tuple[str, str], Pace] = {}
 
     async def intercept_service(
         self,
@@ -69,7 +71,8 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
     def _once(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
         async def call(request: Any, context: Context) -> Any:
             caller, needed = await _or_abort(self._admit(method, token, request), context)
-            changed = [str(right) for right in needed if right.verb in CHANGING]
+            tried = getattr(request, "dry_run", False)
+            changed = [] if tried else [str(right) for right in needed if right.verb in CHANGING]
             try:
                 response = await inner(request, context)
             except BaseException:
@@ -85,8 +88,9 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
     def _answering(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
             caller, _ = await _or_abort(self._admit(method, token, request), context)
-            async for response in _while_valid(caller, inner(request, context), context):
-                yield response
+            async with aclosing(_while_valid(caller, inner(request, context), context)) as responses:
+                async for response in responses:
+                    yield response
 
         return call
 
@@ -95,10 +99,12 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
             caller = await _or_abort(self._caller(token, method), context)
             if method == _WORK:
                 first = await _or_abort(self._first(caller, requests), context)
-                log.info("trainer_admitted", user=caller.user, pool=first.hello.pool, trainer=first.hello.trainer)
                 requests = _paced(first, requests)
-            async for response in _while_valid(caller, inner(requests, context), context):
-                yield response
+            elif not method.startswith(_REFLECTION):
+                await _or_abort(_nobody_may(method), context)
+            async with aclosing(_while_valid(caller, inner(requests, context), context)) as responses:
+                async for response in responses:
+                    yield response
 
         return call
 
@@ -108,7 +114,6 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         if caller.user != self._operator:
             for right in needed:
                 if not await self._reviews.allows(caller, right):
-                    log.info("refused", user=caller.user, method=method, right=str(right))
                     raise ForbiddenError(f"{caller.user} may not {right}: ask for that right")
         return caller, needed
 
@@ -119,17 +124,17 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         if caller is None:
             raise UnauthenticatedError("the token is not good here: it has ended, or is for another audience; get a new one")
         if caller.user != self._operator:
-            self._count(caller.user)
+            self._count(caller)
         return caller
 
-    def _count(self, user: str) -> None:
-        """Count a call; one that would have to wait for long is refused."""
+    def _count(self, caller: Caller) -> None:
+        """Count a call of a user, or of a pod, since all trainers of a namespace may be one user; too many are refused."""
         if len(self._paces) >= MOST_CALLERS:
             self._paces.clear()
         now = asyncio.get_running_loop().time()
-        pace = self._paces.setdefault(user, Pace(CALLS_PER_SECOND, CALLS_AT_ONCE))
+        pace = self._paces.setdefault((caller.user, caller.pod), Pace(CALLS_PER_SECOND, CALLS_AT_ONCE))
         if not pace.has_room(now):
-            raise TooOftenError(f"{user} calls more than {CALLS_PER_SECOND:g} times a second: wait a moment")
+            raise TooOftenError(f"{caller.user} calls more than {CALLS_PER_SECOND:g} times a second: wait a moment")
         pace.reserve(now)
 
     async def _first(self, caller: Caller, requests: AsyncIterator[fleet_pb2.WorkRequest]) -> fleet_pb2.WorkRequest:
@@ -139,18 +144,20 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         except TimeoutError:
             raise InvalidInputError(f"no hello came within {HELLO_SECONDS:.0f} s of the beginning of the stream") from None
         if first.HasField("hello"):  # one without is refused for that
-            try:
-                refuse_stranger(caller, first.hello, self._account_of)
-            except ForbiddenError as error:
-                log.info("refused", user=caller.user, method=_WORK, reason=str(error))
-                raise
+            refuse_stranger(caller, first.hello, self._account_of)
+            log.info("trainer_admitted", user=caller.user, pool=first.hello.pool, trainer=first.hello.trainer)
         return first
+
+
+async def _nobody_may(method: str) -> None:
+    raise ForbiddenError(f"nobody may call {method}")
 
 
 async def _or_abort(asked: Awaitable[T], context: Context) -> T:
     try:
         return await asked
     except NasfleetError as error:
+        log.info("refused", peer=context.peer(), reason=str(error))
         await context.abort(status_of(error), str(error))
         raise  # abort has raised already
 
@@ -165,17 +172,18 @@ async def _paced(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
         yield one
 
 
-async def _while_valid(caller: Caller, responses: AsyncIterator[T], context: Context) -> AsyncIterator[T]:
+async def _while_valid(caller: Caller, responses: AsyncGenerator[T, None], context: Context) -> AsyncGenerator[T, None]:
     """Yield what a stream answers until its caller's token ends; then end it, for the client to come back with the next one."""
     loop = asyncio.get_running_loop()
     end = loop.time() + (caller.until - time.time())
-    while True:
-        try:
-            async with asyncio.timeout_at(end):
-                response = await anext(responses)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            status = status_of(UnauthenticatedError())
-            await context.abort(status, "the token of this stream has ended: open it again with the next one")
-        yield response
+    async with aclosing(responses):
+        while True:
+            try:
+                async with asyncio.timeout_at(end):
+                    response = await anext(responses)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                status = status_of(UnauthenticatedError())
+                await context.abort(status, "the token of this stream has ended: open it again with the next one")
+            yield response

@@ -6,13 +6,17 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Protocol, TypeVar
 
+from nasfleet.errors import TooOftenError
+from nasfleet.pacing import Pace
 from nasfleet_controller.access.caller import Caller
 from nasfleet_controller.access.rights import Right
 
 CALLER_SECONDS = 60.0
 RIGHT_SECONDS = 10.0
 MOST_REMEMBERED = 10_000
-"""Of each kind: whoever sends ever new tokens makes us forget, not grow."""
+"""Whoever sends ever new tokens makes us forget, not grow."""
+UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE = 100.0, 1000
+"""Tokens that are not remembered, of all callers together: a whole fleet may come at once, and each costs a review."""
 
 T = TypeVar("T")
 
@@ -34,18 +38,26 @@ class RememberedReviews:
         self._reviews = reviews
         self._clock = clock
         self._known: dict[Hashable, tuple[float, Any]] = {}
+        self._pace = Pace(UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE)
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def caller(self, token: str) -> Caller | None:
         """Return whose token it is; None if it is not good here."""
         key = hashlib.sha256(token.encode()).digest()  # no token lies about in memory for longer than its call
-        found = await self._recall(key, lambda: self._reviews.caller(token), CALLER_SECONDS)
+        found = await self._recall(key, lambda: self._review(token), CALLER_SECONDS)
         return None if found is None or found.until <= self._clock() else found
 
     async def allows(self, caller: Caller, right: Right) -> bool:
         """Return whether somebody has a right."""
-        key = (caller.user, caller.groups, right)
+        key = (caller.user, caller.uid, caller.groups, tuple(sorted(caller.extra.items())), right)
         return await self._recall(key, lambda: self._reviews.allows(caller, right), RIGHT_SECONDS)
+
+    async def _review(self, token: str) -> Caller | None:
+        now = self._clock()
+        if not self._pace.has_room(now):
+            raise TooOftenError("too many unknown tokens come at once: wait a moment")
+        self._pace.reserve(now)
+        return await self._reviews.caller(token)
 
     async def _recall(self, key: Hashable, ask: Callable[[], Awaitable[T]], seconds: float) -> T:
         known = self._known.get(key)

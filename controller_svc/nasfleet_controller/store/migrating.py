@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from nasfleet.errors import ConflictError
+from nasfleet_controller.store.engines import shown
 from nasfleet_controller.store.schema import HEAD
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -42,7 +43,7 @@ def _upgrade(connection: Connection, version: str | None) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        where = connection.engine.url.render_as_string()
+        where = shown(connection.engine.url)
         raise NewerStoreError(
             f"the store {where} has schema {version}, this program knows {HEAD}: use the version that wrote it"
         )

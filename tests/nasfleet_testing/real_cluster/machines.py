@@ -67,9 +67,11 @@ class Machine:
 
     def kill(self) -> None:
         """End it as a loss of power would."""
-        with contextlib.suppress(ProcessLookupError, ValueError, FileNotFoundError):
-            os.kill(self.init, signal.SIGKILL)
-        self.process.wait(30)
+        if self.process.poll() is None:  # else its number may be another's by now
+            with contextlib.suppress(ProcessLookupError, ValueError, FileNotFoundError):
+                os.kill(self.init, signal.SIGKILL)
+            self.process.kill()
+            self.process.wait(30)
         for program in self.programs.values():
             program.kill()
             program.wait(30)
