@@ -78,8 +78,8 @@ class Cluster:
         if not certificates:
             if self.service_account:
                 raise NotFoundError(
-                    f"namespace {service.namespace} has no ConfigMap {service.name}-ca, by which its controller would be known; a "
-                    "token is sent over TLS only: make one, or leave out --service-account if the controller speaks plain text"
+                    f"namespace {service.namespace} has no ConfigMap {service.name}-ca, by which its controller would be known, "
+                    "and a token is sent over TLS only: make one, or leave out --service-account where it speaks plain text"
                 )
             yield None
             return
