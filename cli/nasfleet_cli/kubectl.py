@@ -78,7 +78,7 @@ class Cluster:
         if not certificates:
             if self.service_account:
                 raise NotFoundError(
-                    f"namespace {service.namespace} has no ConfigMap {service.name}-ca, by which its controller would be known, "
+                    f"namespace {service.namespace} has no ConfigMap {service.name}-ca to know its controller by, "
                     "and a token is sent over TLS only: make one, or leave out --service-account where it speaks plain text"
                 )
             yield None

@@ -45,7 +45,7 @@ Stream = grpc.aio.StreamStreamCall[WorkRequest, WorkResponse]
 
 
 @pytest.fixture(scope="module")
-def guarded(control_plane: ControlPlane, resources: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def guarded(control_plane: ControlPlane, operator_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     prepare(control_plane, MANIFESTS)
     with guarded_controller(control_plane, tmp_path_factory.mktemp("guarded")) as one:
         with one.client(OPERATOR) as operator:
