@@ -26,7 +26,7 @@ from nasfleet.v1.trial_pb2 import EpochMeasurement, Measurement
 from nasfleet_cli.kubectl import Cluster, Service
 from nasfleet_cli.main import cli
 from nasfleet_testing.certificates import make_authority
-from nasfleet_testing.control_plane import ControlPlane
+from nasfleet_testing.control_plane import ControlPlane, write_kubeconfig
 from nasfleet_testing.guarded_controller import OPERATOR, RESEARCHER, TRAINER, Guarded, guarded_controller, prepare
 from nasfleet_testing.processes import program
 from nasfleet_testing.tokens import token
@@ -326,8 +326,12 @@ class TestCommandLine:
         result = CliRunner().invoke(cli, ["get", "trials", "theirs", "-n", "language", *where])
         assert (result.exit_code, "may not get architecturesearches" in result.output) == (2, True), result.output
 
-    def test_that_names_a_context_gets_both_from_the_cluster(self, guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in guarded.plane.environment().items():
+    def test_that_names_a_context_gets_both_from_the_cluster(
+        self, guarded: Guarded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        plane, mine = guarded.plane, tmp_path / "kubeconfig"
+        write_kubeconfig(mine, plane.address, plane.folder / "pki" / "ca.crt", plane.tokens["admin"], "vision")
+        for name, value in plane.environment(mine).items():
             monkeypatch.setenv(name, value)
         cluster = Cluster("test", Service.parse("nasfleet/nasfleet-controller:50051"), "researcher")
         with pytest.raises(NotFoundError, match="no ConfigMap nasfleet-controller-ca"), cluster.trust():
@@ -335,16 +339,14 @@ class TestCommandLine:
         with replace(cluster, service_account="").trust() as none:
             assert none is None
         place = ("--namespace", "nasfleet", f"--from-file=ca.crt={guarded.authority}")
-        guarded.plane.do("create", "configmap", "nasfleet-controller-ca", *place)
-        guarded.plane.do("config", "set-context", "--current", "--namespace=vision")
+        plane.do("create", "configmap", "nasfleet-controller-ca", *place)
         try:
             with cluster.trust() as trust, Client(guarded.address, trust) as client:
                 assert client.get_search(MINE).name == MINE
                 with pytest.raises(ForbiddenError):
                     client.get_search(THEIRS)
         finally:
-            guarded.plane.do("config", "set-context", "--current", "--namespace=default")
-            guarded.plane.do("delete", "configmap", "nasfleet-controller-ca", "--namespace=nasfleet")
+            plane.do("delete", "configmap", "nasfleet-controller-ca", "--namespace=nasfleet")
 
 
 def test_health_is_told_to_probes_that_know_neither_tls_nor_tokens(guarded: Guarded) -> None:
