@@ -84,7 +84,11 @@ def prepare(plane: ControlPlane, manifests: Path) -> None:
         plane.do("create", "rolebinding", "researcher", "--role=researcher", whom, "--namespace", namespace)
         for pod in ("gpu-0", "gpu-1"):
             about = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": namespace}}
-            about["spec"] = {"serviceAccountName": "nasfleet-trainer", "containers": [{"name": "trainer", "image": "none"}]}
+            about["spec"] = {
+                "serviceAccountName": "nasfleet-trainer",
+                "containers": [{"name": "trainer", "image": "none"}],
+                "nodeSelector": {"there-is": "none"},  # a token is bound to them, and no node of another test is to run them
+            }
             plane.do("create", "--filename=-", stdin=json.dumps(about))
 
 
