@@ -16,6 +16,11 @@ _SECONDS = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200
 MEASURED = "measured"
 
 
+def kind_word(kind: FailureKind.ValueType) -> str:
+    """Return a kind of failure as metrics and logs have it."""
+    return FailureKind.Name(kind).removeprefix("FAILURE_KIND_").lower()
+
+
 class Metrics:
     """The metrics of all agents of one process."""
 
@@ -33,8 +38,7 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
-        kinds = [(number, name.removeprefix("FAILURE_KIND_").lower()) for name, number in FailureKind.items() if number]
-        self._failures = {number: outcomes.labels(kind) for number, kind in kinds}
+        self._failures = {kind: outcomes.labels(kind_word(kind)) for kind in FailureKind.values() if kind}
         self._measured = outcomes.labels(MEASURED)
         self.reconnects = Counter("nasfleet_trainer_stream_reconnects", "Streams that broke.", registry=registry)
         self._of_process: dict[Hashable, Mapping[str, float]] = {}

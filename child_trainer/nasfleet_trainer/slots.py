@@ -13,7 +13,7 @@ from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
 from nasfleet_trainer.course import Course, StoppedEarly
 from nasfleet_trainer.failures import TimedOutError, classify
 from nasfleet_trainer.leases import Result
-from nasfleet_trainer.metrics import Metrics
+from nasfleet_trainer.metrics import Metrics, kind_word
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.seeds import SeedSeries
 from nasfleet_trainer.slot_process import SlotProcess
@@ -84,7 +84,7 @@ class Slots:
             if isinstance(result, trial_pb2.Failure) and result.kind == trial_pb2.FAILURE_KIND_GANG_BROKEN:
                 await asyncio.sleep(BLAME_SECONDS)
         if isinstance(result, trial_pb2.Failure):
-            log.warning("child_failed", kind=_word(result.kind), message=result.message)
+            log.warning("child_failed", kind=kind_word(result.kind), message=result.message)
         self._metrics.count(result)
         return result
 
@@ -138,8 +138,3 @@ class Slots:
             self._metrics.forget(process)
             del self._at_work[assignment.fence]
             self._idle.append(process)
-
-
-def _word(kind: trial_pb2.FailureKind.ValueType) -> str:
-    """Return a kind of failure as metrics and the controller's log have it."""
-    return trial_pb2.FailureKind.Name(kind).removeprefix("FAILURE_KIND_").lower()

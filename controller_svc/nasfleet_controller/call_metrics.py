@@ -6,15 +6,16 @@ Health and reflection are left out: what probes ask would hide what people and t
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from nasfleet_controller.servicers.errors import Context
+from nasfleet_controller.servicers.interception import OURS, Method, put_before
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 20)
-_OURS = "/nasfleet.v1."
 
 
 class CallMetrics(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes none at run time
@@ -34,25 +35,20 @@ class CallMetrics(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it t
     ) -> Any:
         """Put itself before a method of ours that is there: no other name becomes a label."""
         handler, path = await continuation(handler_call_details), handler_call_details.method
-        if handler is None or not path.startswith(_OURS):
+        if handler is None or not path.startswith(OURS):
             return handler
-        method = path.removeprefix(_OURS)
-        if handler.request_streaming:
-            make, counted = grpc.stream_stream_rpc_method_handler, self._streaming(method, handler.stream_stream)
-        elif handler.response_streaming:
-            make, counted = grpc.unary_stream_rpc_method_handler, self._streaming(method, handler.unary_stream)
-        else:
-            make, counted = grpc.unary_unary_rpc_method_handler, self._answering(method, handler.unary_unary)
-        return make(counted, handler.request_deserializer, handler.response_serializer)
+        method = path.removeprefix(OURS)
+        streaming = partial(self._streaming, method)
+        return put_before(handler, unary=partial(self._unary, method), answering=streaming, talking=streaming)
 
-    def _answering(self, method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def _unary(self, method: str, inner: Method) -> Method:
         async def call(request: Any, context: Context) -> Any:
             with self._seconds.labels(method).time(), self._counted(method, context):
                 return await inner(request, context)
 
         return call
 
-    def _streaming(self, method: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def _streaming(self, method: str, inner: Method) -> Method:
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
             with self._counted(method, context):
                 async with contextlib.aclosing(inner(request, context)) as responses:

@@ -98,19 +98,9 @@ class Cache:
         found: SearchResource | None = self._one(SEARCHES, key, key.name)
         return found
 
-    def deployment(self, key: Key, name: str) -> Raw | None:
-        """Return the Deployment of a pool that has this name."""
-        found: Raw | None = self._one(DEPLOYMENTS, key, name)
-        return found
-
-    def budget(self, key: Key, name: str) -> Raw | None:
-        """Return the PodDisruptionBudget of a pool that has this name."""
-        found: Raw | None = self._one(BUDGETS, key, name)
-        return found
-
-    def trust(self, key: Key, name: str) -> Raw | None:
-        """Return the ConfigMap of a pool that has this name."""
-        found: Raw | None = self._one(CONFIG_MAPS, key, name)
+    def made(self, kind: Kind, key: Key, name: str) -> Raw | None:
+        """Return the object of a kind that was made of a pool and has this name."""
+        found: Raw | None = self._one(kind, key, name)
         return found
 
     def pods(self, key: Key) -> tuple[Pod, ...]:

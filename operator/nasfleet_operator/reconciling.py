@@ -15,7 +15,7 @@ from nasfleet_operator.controller import Controller
 from nasfleet_operator.deployment import object_name
 from nasfleet_operator.execution import Executor, RefusedError
 from nasfleet_operator.failure_kinds import FailureKind
-from nasfleet_operator.kinds import BUDGETS, CONFIG_MAPS, DEPLOYMENTS, POOLS
+from nasfleet_operator.kinds import BUDGETS, CONFIG_MAPS, DEPLOYMENTS, POOLS, Kind
 from nasfleet_operator.observed import PoolObserved, PoolResource, SearchObserved, SearchResource
 from nasfleet_operator.plan import (
     Announce,
@@ -134,14 +134,12 @@ class Reconciler:
 
     async def _observe_pool(self, key: Key, memory: _Memory, pool: PoolResource, now: float) -> PoolObserved:
         name = object_name(pool.identity)
-        cached, budget = self._cache.deployment(key, name), self._cache.budget(key, name)
         certificates = self._certificates()
         return PoolObserved(
             pool=pool,
-            # What bears the name but not our labels is not watched, and must not be taken over.
-            deployment=cached or await self._cluster.get(DEPLOYMENTS, key.namespace, name),
-            budget=budget or await self._cluster.get(BUDGETS, key.namespace, name),
-            trust=await self._trust(key, name) if certificates else None,
+            deployment=await self._made(DEPLOYMENTS, key, name),
+            budget=await self._made(BUDGETS, key, name),
+            trust=await self._made(CONFIG_MAPS, key, name) if certificates else None,
             certificates=certificates,
             pods=self._cache.pods(key),
             lost=self._cache.lost(key, now),
@@ -151,8 +149,9 @@ class Reconciler:
             refusals={kind: one.message for kind, one in memory.refusals.items() if one.holds(pool, now, self._settings)},
         )
 
-    async def _trust(self, key: Key, name: str) -> Mapping[str, Any] | None:
-        return self._cache.trust(key, name) or await self._cluster.get(CONFIG_MAPS, key.namespace, name)
+    async def _made(self, kind: Kind, key: Key, name: str) -> Mapping[str, Any] | None:
+        # What bears the name but not our labels is not watched, and must not be taken over.
+        return self._cache.made(kind, key, name) or await self._cluster.get(kind, key.namespace, name)
 
     async def _plan_search(self, key: Key, memory: _Memory, search: SearchResource, now: float) -> Plan:
         """Return the plan of a search; what the controller would refuse is told of rather than declared."""

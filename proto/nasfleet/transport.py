@@ -34,7 +34,7 @@ class Trust:
 
     def certificates(self) -> str:
         """Return the certificates as they are now, or raise InvalidInputError."""
-        content = _content(self.ca, "--ca")
+        content = read_file(self.ca, "--ca")
         _check(content, self.ca)
         return content.decode("ascii")
 
@@ -52,7 +52,7 @@ def read_trust(ca: str, token: str, server_name: str = "") -> Trust | None:
         return None
     trust = Trust(Path(ca), Path(token) if token else None, server_name)
     trust.certificates()
-    if trust.token is not None and not _content(trust.token, "--token-file").strip():
+    if trust.token is not None and not read_file(trust.token, "--token-file").strip():
         raise InvalidInputError(f"--token-file {token} is empty: it is to hold a token for the controller")
     return trust
 
@@ -79,7 +79,7 @@ class Way(Generic[Channel]):
         if self._trust is None:
             return self.channels[-1] if self.channels else self._add(self._plain(self._address, options=self._options))
         try:
-            content = _content(self._trust.ca, "--ca")
+            content = read_file(self._trust.ca, "--ca")
             if content != self._certificates:
                 self._add(self._secured(self._trust, content))
                 self._certificates = content
@@ -138,7 +138,8 @@ def _check(certificates: bytes, file: Path) -> None:
         raise InvalidInputError(f"--ca {file} holds no certificates in PEM ({error})") from error
 
 
-def _content(file: Path, option: str) -> bytes:
+def read_file(file: Path, option: str) -> bytes:
+    """Return what a file holds that an option names, or raise InvalidInputError."""
     try:
         return file.read_bytes()
     except OSError as error:

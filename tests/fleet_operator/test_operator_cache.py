@@ -118,6 +118,6 @@ def test_an_object_is_no_news_when_only_its_bookkeeping_changed(cache: Cache) ->
     assert cache.take(DEPLOYMENTS, deployment(1, 3)) == KEY
     assert cache.take(DEPLOYMENTS, deployment(2, 3)) is None
     assert cache.take(DEPLOYMENTS, deployment(3, 4)) == KEY
-    found = cache.deployment(KEY, "gpus-trainers")
+    found = cache.made(DEPLOYMENTS, KEY, "gpus-trainers")
     assert found is not None
     assert found["spec"]["replicas"] == 4

@@ -185,17 +185,8 @@ def _trainers(search: Search, controller: Controller, target: Target, wishes: Wi
     cores, count = _cores(), wishes.trainers
     if count is None:
         count = 0 if controller.program is None else _count(search.spec.parallelism, max(1, search.spec.gang.size), None)
-    arguments = [
-        "--controller",
-        controller.address,
-        *trust_options(target.trust),
-        "--slots",
-        "1",
-        "--agents",
-        "1",
-        "--device",
-        wishes.device,
-    ]
+    arguments = ["--controller", controller.address, *trust_options(target.trust)]
+    arguments += ["--slots", "1", "--agents", "1", "--device", wishes.device]
     arguments += ["--threads", str(max(cores // max(count, 1), 1)), "--artifacts", str((target.state / "artifacts").resolve())]
     for key, value in search.spec.trainer_pool_selector.match_labels.items():  # they are made for this search
         arguments += ["--label", f"{key}={value}"]

@@ -9,6 +9,7 @@ import grpc
 import structlog
 
 from nasfleet.errors import InvalidInputError
+from nasfleet.transport import read_file
 
 log = structlog.get_logger()
 
@@ -60,15 +61,8 @@ _Content = tuple[bytes, bytes, bytes | None]
 
 
 def _read(files: Certificates) -> _Content:
-    client_ca = None if files.client_ca is None else _file("--tls-client-ca", files.client_ca)
-    return _file("--tls-certificate", files.certificate), _file("--tls-key", files.key), client_ca
-
-
-def _file(option: str, file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(f"{option} {file} cannot be read: {error.strerror}") from error
+    client_ca = None if files.client_ca is None else read_file(files.client_ca, "--tls-client-ca")
+    return read_file(files.certificate, "--tls-certificate"), read_file(files.key, "--tls-key"), client_ca
 
 
 def _check(files: Certificates) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -16,7 +17,8 @@ from nasfleet.v1 import fleet_pb2
 from nasfleet_controller.access.caller import Caller
 from nasfleet_controller.access.reviews import Reviews
 from nasfleet_controller.access.rights import CHANGING, Right, refuse_stranger, rights
-from nasfleet_controller.servicers.errors import Context, status_of
+from nasfleet_controller.servicers.errors import Context, end_with
+from nasfleet_controller.servicers.interception import OURS, Method, put_before
 
 HELLO_SECONDS = 20.0
 CALLS_PER_SECOND, CALLS_AT_ONCE = 50.0, 200
@@ -24,7 +26,6 @@ CALLS_PER_SECOND, CALLS_AT_ONCE = 50.0, 200
 MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 100.0, 500
 """Of one trainer: it says something every 5 s and at each epoch, and much after a restart of the controller."""
 MOST_CALLERS = 10_000
-_OURS = "/nasfleet.v1."
 _WORK = "FleetService/Work"
 _OPEN = "/grpc.health.v1.Health/"
 _REFLECTION = "/grpc.reflection."  # what is served, for whoever has a good token
@@ -58,17 +59,16 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         handler, path = await continuation(handler_call_details), handler_call_details.method
         if handler is None or path.startswith(_OPEN):
             return handler
-        method = path.removeprefix(_OURS)
+        method = path.removeprefix(OURS)
         token = str(dict(handler_call_details.invocation_metadata).get("authorization", ""))
-        if handler.request_streaming:
-            make, guarded = grpc.stream_stream_rpc_method_handler, self._talking(method, token, handler.stream_stream)
-        elif handler.response_streaming:
-            make, guarded = grpc.unary_stream_rpc_method_handler, self._answering(method, token, handler.unary_stream)
-        else:
-            make, guarded = grpc.unary_unary_rpc_method_handler, self._once(method, token, handler.unary_unary)
-        return make(guarded, handler.request_deserializer, handler.response_serializer)
+        return put_before(
+            handler,
+            unary=partial(self._unary, method, token),
+            answering=partial(self._answering, method, token),
+            talking=partial(self._talking, method, token),
+        )
 
-    def _once(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def _unary(self, method: str, token: str, inner: Method) -> Method:
         async def call(request: Any, context: Context) -> Any:
             caller, needed = await _or_abort(self._admit(method, token, request), context)
             tried = getattr(request, "dry_run", False)
@@ -85,7 +85,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
 
         return call
 
-    def _answering(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def _answering(self, method: str, token: str, inner: Method) -> Method:
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
             caller, _ = await _or_abort(self._admit(method, token, request), context)
             async with aclosing(_while_valid(caller, inner(request, context), context)) as responses:
@@ -94,14 +94,9 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
 
         return call
 
-    def _talking(self, method: str, token: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def _talking(self, method: str, token: str, inner: Method) -> Method:
         async def call(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-            caller = await _or_abort(self._caller(token, method), context)
-            if method == _WORK:
-                first = await _or_abort(self._first(caller, requests), context)
-                requests = _paced(first, requests)
-            elif not method.startswith(_REFLECTION):
-                await _or_abort(_nobody_may(method), context)
+            caller, requests = await _or_abort(self._admit_talking(method, token, requests), context)
             async with aclosing(_while_valid(caller, inner(requests, context), context)) as responses:
                 async for response in responses:
                     yield response
@@ -116,6 +111,15 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
                 if not await self._reviews.allows(caller, right):
                     raise ForbiddenError(f"{caller.user} may not {right}: ask for that right")
         return caller, needed
+
+    async def _admit_talking(self, method: str, token: str, requests: AsyncIterator[Any]) -> tuple[Caller, AsyncIterator[Any]]:
+        """Return who talks, and what they say; of a trainer only as much as one may."""
+        caller = await self._caller(token, method)
+        if method == _WORK:
+            return caller, _paced(await self._first(caller, requests), requests)
+        if not method.startswith(_REFLECTION):
+            raise ForbiddenError(f"nobody may call {method}")
+        return caller, requests
 
     async def _caller(self, token: str, method: str) -> Caller:
         if not token.startswith(_SCHEME):
@@ -149,17 +153,12 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         return first
 
 
-async def _nobody_may(method: str) -> None:
-    raise ForbiddenError(f"nobody may call {method}")
-
-
 async def _or_abort(asked: Awaitable[T], context: Context) -> T:
     try:
         return await asked
     except NasfleetError as error:
         log.info("refused", peer=context.peer(), reason=str(error))
-        await context.abort(status_of(error), str(error))
-        raise  # abort has raised already
+        await end_with(error, context)
 
 
 async def _paced(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
@@ -184,6 +183,6 @@ async def _while_valid(caller: Caller, responses: AsyncGenerator[T, None], conte
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                status = status_of(UnauthenticatedError())
-                await context.abort(status, "the token of this stream has ended: open it again with the next one")
+                ended = UnauthenticatedError("the token of this stream has ended: open it again with the next one")
+                await end_with(ended, context)
             yield response

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 
@@ -36,9 +36,11 @@ _STATUS_OF: tuple[tuple[type[NasfleetError], grpc.StatusCode], ...] = (
 )
 
 
-def status_of(error: NasfleetError) -> grpc.StatusCode:
-    """Return the status that a client sees."""
-    return next((status for kind, status in _STATUS_OF if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+async def end_with(error: NasfleetError, context: Context) -> NoReturn:
+    """End a call with the status and the message that a client is to see of an error."""
+    status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+    await context.abort(status, str(error))
+    raise error  # abort has raised already
 
 
 def translating(
@@ -51,8 +53,7 @@ def translating(
         try:
             return await method(servicer, request, context)
         except NasfleetError as error:
-            await context.abort(status_of(error), str(error))
-            raise  # abort has raised already
+            await end_with(error, context)
 
     return call
 
@@ -69,6 +70,6 @@ def translating_stream(
                 async for response in responses:
                     yield response
         except NasfleetError as error:
-            await context.abort(status_of(error), str(error))
+            await end_with(error, context)
 
     return call
