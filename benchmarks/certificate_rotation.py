@@ -66,8 +66,6 @@ def measure(folder: Path, chosen: argparse.Namespace) -> dict[str, int]:
         parallelism=2 * chosen.streams,
     )
     with control_plane(folder / "plane") as plane:
-        for file in sorted((MANIFESTS / "crds").glob("*.yaml")):
-            plane.do("apply", "--server-side", "--filename", str(file))
         prepare(plane, MANIFESTS)
         with guarded_controller(plane, folder / "controller") as guarded, guarded.client(OPERATOR, seconds=36_000) as operator:
             operator.ensure_pool(POOL, labels={}, service_account=TRAINER[1], wanted_size=1)

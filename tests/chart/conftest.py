@@ -3,17 +3,17 @@
 These tests share a process of pytest-xdist, so that there is one such control plane however many processes there are.
 """
 
-import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from cluster.programs import PROGRAMS, MissingProgramError, have
+from cluster.programs import PROGRAMS
 from nasfleet_testing import control_plane as running
 from nasfleet_testing.chart import Helm
 from nasfleet_testing.control_plane import ControlPlane
+from nasfleet_testing.lacking import have_all, share_process
 
 HERE = Path(__file__).parent
 _NUMBERS = count()
@@ -21,30 +21,20 @@ _NUMBERS = count()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("chart"))
-
-
-def _have(*names: str) -> None:
-    try:
-        for name in names:
-            have(name)
-    except MissingProgramError as missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    share_process(items, HERE, "chart")
 
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Helm without a cluster."""
-    _have("helm")
+    have_all("helm")
     return Helm(tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane with the resources of cert-manager and the Prometheus operator, and none of ours."""
-    _have(*PROGRAMS)
+    have_all(*PROGRAMS)
     with running.control_plane(tmp_path_factory.mktemp("control-plane")) as one:
         foreign = f"--filename={HERE / 'foreign_resources.yaml'}"
         one.do("apply", "--server-side", foreign)

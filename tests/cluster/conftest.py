@@ -4,17 +4,17 @@ They share a process of pytest-xdist, so that there is one control plane however
 can neither be found nor built they are skipped, but not where CI is set.
 """
 
-import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from cluster.programs import PROGRAMS, MissingProgramError, have
+from cluster.programs import PROGRAMS
 from nasfleet_testing import control_plane as running
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.fake_nodes import FakeNodes, faking_nodes
+from nasfleet_testing.lacking import have_all, share_process
 from nasfleet_testing.processes import eventually
 
 HERE = Path(__file__).parent
@@ -24,19 +24,13 @@ _NUMBERS = count()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("cluster"))
+    share_process(items, HERE, "cluster")
 
 
 @pytest.fixture(scope="session")
 def kubernetes_programs() -> None:
     """Skip the tests that need programs which are not there."""
-    try:
-        for name in PROGRAMS.keys() - {"helm"}:  # that is for the tests of the chart
-            have(name)
-    except MissingProgramError as missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    have_all(*PROGRAMS.keys() - {"helm"})  # that is for the tests of the chart
 
 
 @pytest.fixture(scope="session")

@@ -30,28 +30,26 @@ class Program:
     package: str
 
 
-PROGRAMS: Mapping[str, Program] = {
-    program.name: program
-    for program in (
-        Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
-        Program("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
-        Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
-        Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
-        Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
-        Program("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
-        Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
-        Program("port-forwarder", "port-forwarder", "."),
-    )
-}
+def _by_name(*programs: Program) -> Mapping[str, Program]:
+    return {program.name: program for program in programs}
+
+
+PROGRAMS = _by_name(
+    Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
+    Program("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
+    Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
+    Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    Program("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    Program("port-forwarder", "port-forwarder", "."),
+)
 # What a cluster with real nodes needs besides: `make e2e`.
-NODE_PROGRAMS: Mapping[str, Program] = {
-    program.name: program
-    for program in (
-        Program("coredns", "coredns", "."),
-        Program("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
-        Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
-    )
-}
+NODE_PROGRAMS = _by_name(
+    Program("coredns", "coredns", "."),
+    Program("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
+    Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+)
 
 
 class MissingProgramError(Exception):

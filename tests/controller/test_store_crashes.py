@@ -13,7 +13,7 @@ import pytest
 from nasfleet.errors import ConflictError, InvalidInputError, UnavailableError
 from nasfleet.names import SearchName
 from nasfleet_controller.records import SearchCreated, SearchState
-from nasfleet_controller.store import engines, writing
+from nasfleet_controller.store import engines
 from nasfleet_controller.store.engines import StoreUnavailableError
 from nasfleet_controller.store.store import Store
 from nasfleet_testing.committing import BATCH, batch
@@ -63,25 +63,6 @@ def test_log_cut_anywhere_leaves_the_state_before_or_after_a_commit(tmp_path: Pa
             assert store.load().searches[0].batches == (2 if cut == len(whole) else 1)
             store.commit([batch(store.load().searches[0].batches)])
         (tmp_path / "copy.db-wal").unlink(missing_ok=True)
-
-
-def test_commit_that_dies_between_its_rows_leaves_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = f"sqlite:///{tmp_path}/store.db"
-
-    class PowerCutError(BaseException):
-        pass
-
-    def cut(*_arguments: object) -> None:
-        raise PowerCutError
-
-    with Store(url) as store:
-        store.commit([CREATED])
-        with monkeypatch.context() as patched:
-            patched.setattr(writing, "write_updates", cut)
-            with pytest.raises(PowerCutError):
-                store.commit([batch(0)])
-    with Store(url) as store:
-        assert store.load().searches[0].proposed == 0
 
 
 def test_first_start_that_is_interrupted_is_made_good_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from nasfleet.catalogue import Duplicates
 from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet.names import SearchName
 from nasfleet_controller.records import PoolDeclared, PoolDeleted, SearchCreated, SearchState
-from nasfleet_controller.store import engines, writing
+from nasfleet_controller.store import engines
 from nasfleet_controller.store.engines import StoreUnavailableError, shown, writing_engine
 from nasfleet_controller.store.migrating import NewerStoreError, migrate
 from nasfleet_controller.store.schema import HEAD, metadata
@@ -182,23 +182,6 @@ def test_server_that_is_killed_loses_nothing_that_was_committed(own_server: Post
         assert batches(store) == 1
         store.commit([batch(1)])
         assert batches(store) == 2
-
-
-def test_commit_that_dies_between_its_rows_leaves_none_of_them(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class PowerCutError(BaseException):
-        pass
-
-    def cut(*_arguments: object) -> None:
-        raise PowerCutError
-
-    with Store(postgresql_url) as store:
-        store.commit([CREATED])
-        with monkeypatch.context() as patched:
-            patched.setattr(writing, "write_updates", cut)
-            with pytest.raises(PowerCutError):
-                store.commit([batch(0)])
-    with Store(postgresql_url) as store:
-        assert store.load().searches[0].proposed == 0
 
 
 # --- one controller at a time

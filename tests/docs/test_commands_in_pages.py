@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nasfleet_testing.lacking import lacking
 from nasfleet_testing.pages import ROOT, beside_postgresql, blocks, needed_programs, on_a_cluster, pages, script
 from nasfleet_testing.postgresql import PostgresqlServer
 
@@ -38,7 +39,7 @@ def test_every_command_of_the_page_succeeds_beside_postgresql(page: Path, copy: 
 def type_commands(page: Path, copy: Path, **more: str) -> None:
     """Run the commands of a page, in an environment with more variables."""
     if missing := [program for program in needed_programs(page) if shutil.which(program) is None]:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"not installed: {', '.join(missing)}")
+        lacking(f"not installed: {', '.join(missing)}")
     environment = os.environ | more
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}", "COLUMNS": "120"}
     with (copy / "output").open("w+b") as output:

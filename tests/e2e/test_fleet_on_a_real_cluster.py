@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from nasfleet.errors import ForbiddenError, UnauthenticatedError
+from nasfleet_testing.chart import NAMESPACE
 from nasfleet_testing.real_cluster import policies
 from nasfleet_testing.real_cluster.cluster import RealCluster, real_cluster
 from nasfleet_testing.real_cluster.images import images, nasfleet
 from nasfleet_testing.real_cluster.nodes import NAMES
-from nasfleet_testing.real_cluster.release import NAMESPACE, Release, until
+from nasfleet_testing.real_cluster.release import Release, until
 
 Note = Callable[[str], None]
 ENDLESS = 100_000  # trials; the last step gives it its end

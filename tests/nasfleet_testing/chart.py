@@ -125,6 +125,7 @@ class Helm:
 
     folder: Path
     kubeconfig: Path | None = None
+    seconds: float = 120  # what a command may take
 
     def run(self, *arguments: str, values: Mapping[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
         """Return how a command of Helm ended; values are given to it as YAML on standard input."""
@@ -138,7 +139,7 @@ class Helm:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=self.seconds,
         )
 
     def do(self, *arguments: str, values: Mapping[str, Any] | None = None) -> str:

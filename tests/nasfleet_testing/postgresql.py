@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
+from nasfleet_testing.lacking import lacking
 from nasfleet_testing.processes import PATIENCE_SECONDS, eventually
 from nasfleet_testing.programs import free_address
 
@@ -195,7 +196,7 @@ def _or_skip() -> Iterator[None]:
     try:
         yield
     except MissingServerError as missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+        lacking(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from nasfleet_controller.records import (
     TrialSettled,
     TrialState,
 )
+from nasfleet_controller.store import writing
 from nasfleet_controller.store.paging import InvalidPageTokenError
 from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.schema import high_marks, metadata, policy_updates
@@ -102,6 +103,24 @@ class StoreContract:
         assert store.load() == before
         store.commit([proposed(3)])
         assert store.load().searches[0].proposed == 3
+
+    def test_commit_that_dies_between_its_rows_leaves_none_of_them(
+        self, store_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class PowerCutError(BaseException):
+            pass
+
+        def cut(*_arguments: object) -> None:
+            raise PowerCutError
+
+        with Store(store_url) as store:
+            store.commit([created()])
+            with monkeypatch.context() as patched:
+                patched.setattr(writing, "write_updates", cut)
+                with pytest.raises(PowerCutError):
+                    store.commit([proposed(3)])
+        with Store(store_url) as store:
+            assert store.load().searches[0].proposed == 0
 
     def test_numbers_of_a_deleted_search_do_not_come_again(self, store: Store) -> None:
         store.commit([created(1), created(2, SearchName("default", "other")), proposed(1, search_id=2)])

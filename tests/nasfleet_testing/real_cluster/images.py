@@ -7,24 +7,18 @@ their packages in a read-only mount (`nodes.PACKAGES`).
 import hashlib
 import os
 import sys
-import sysconfig
 from pathlib import Path
 
 from filelock import FileLock
 
 from cluster.programs import have
 from nasfleet_testing.pages import ROOT
-from nasfleet_testing.real_cluster.nodes import PACKAGES, PAUSE
+from nasfleet_testing.real_cluster.nodes import PACKAGES, PAUSE, packages
 from nasfleet_testing.real_cluster.oci import USER, layer, python_layer, write_archive
 
 REGISTRY, COREDNS = "nf.local", "nf.local/coredns:1"
 PROGRAMS = ("controller", "operator", "trainer")
 FOLDERS = ("proto", "controller_svc", "child_trainer", "operator", "cli")
-
-
-def packages() -> Path:
-    """Return the folder in which this Python has its packages."""
-    return Path(sysconfig.get_paths()["purelib"])
 
 
 def images(folder: Path) -> list[Path]:

@@ -53,6 +53,11 @@ class Place:
 PLACES = tuple(Place(name, number) for number, name in enumerate(NAMES, 1))
 
 
+def packages() -> Path:
+    """Return the folder in which this Python has its packages."""
+    return Path(sysconfig.get_paths()["purelib"])
+
+
 @contextlib.contextmanager
 def network() -> Iterator[None]:
     """Have the bridge, with the tests' own end of it; it goes with their network namespace."""
@@ -141,7 +146,7 @@ def _base_specification() -> str:
     """Return what every container begins with: what any has, and the packages."""
     made = subprocess.run(("ctr", "oci", "spec"), capture_output=True, text=True, check=True)
     specification = json.loads(made.stdout)
-    mount = {"destination": PACKAGES, "type": "bind", "source": sysconfig.get_paths()["purelib"], "options": ["rbind", "ro"]}
+    mount = {"destination": PACKAGES, "type": "bind", "source": str(packages()), "options": ["rbind", "ro"]}
     specification["mounts"].append(mount)
     return json.dumps(specification)
 

@@ -40,9 +40,7 @@ class Layer:
     def write(self, path: str, content: bytes, mode: int = 0o644) -> None:
         """Add a file with this content."""
         self._parents(path)
-        entry = tarfile.TarInfo(path.lstrip("/"))
-        entry.size, entry.mode = len(content), mode
-        self._tar.addfile(entry, io.BytesIO(content))
+        _add(self._tar, path.lstrip("/"), content, mode)
 
     def folder(self, path: str, mode: int = 0o755) -> None:
         """Add an empty folder."""
@@ -154,7 +152,7 @@ def _digest(content: Path | bytes) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
     entry = tarfile.TarInfo(name)
-    entry.size = len(content)
+    entry.size, entry.mode = len(content), mode
     tar.addfile(entry, io.BytesIO(content))

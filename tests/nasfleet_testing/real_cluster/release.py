@@ -1,7 +1,6 @@
 """nasfleet as its chart installs it on a real cluster, and what users do with it from outside."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,17 +9,15 @@ from typing import Any
 
 import yaml
 
-from cluster.programs import have
 from nasfleet.client import Client
 from nasfleet.errors import NasfleetError
 from nasfleet.transport import Trust
-from nasfleet_testing.chart import CHART
+from nasfleet_testing.chart import CHART, NAMESPACE, Helm
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.pages import ROOT
 from nasfleet_testing.real_cluster.images import REGISTRY
 from nasfleet_testing.real_cluster.nodes import NODES
 
-NAMESPACE = "nasfleet"
 PATIENCE_SECONDS = 240.0
 _VOLUME = """\
 apiVersion: v1
@@ -53,12 +50,7 @@ class Release:
 
     def helm(self, *arguments: str) -> str:
         """Run Helm, which must succeed; return what it printed."""
-        homes = {f"HELM_{kind}_HOME": str(self.folder / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-        environment = self.plane.environment() | homes
-        command = (str(have("helm")), *arguments, "--namespace", NAMESPACE)
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
-        assert done.returncode == 0, f"helm {' '.join(arguments)}: {done.stderr}{done.stdout}"
-        return done.stdout
+        return Helm(self.folder, self.plane.kubeconfig, seconds=600).do(*arguments, "--namespace", NAMESPACE)
 
     def install(self, tag: str, verb: str = "install") -> None:
         """Install the chart, or upgrade to another tag, and wait until all is ready."""
