@@ -278,7 +278,9 @@ class TestPeople:
         with guarded.client(RESEARCHER) as client:
             assert client.suspend_search(MINE).name == MINE
             assert client.resume_search(MINE).name == MINE
-            assert [search.name for search in client.list_searches("namespaces/vision")] == [MINE]
+            listed = [search.name for search in client.list_searches("namespaces/vision")]
+            assert MINE in listed
+            assert THEIRS not in listed
             with pytest.raises(NotFoundError):
                 client.get_search("namespaces/vision/searches/none")
             with pytest.raises(ForbiddenError, match="may not list trainerpools"):
@@ -397,15 +399,18 @@ def test_trainer_goes_on_while_its_token_and_the_certificate_are_renewed_under_i
     }
     command = (sys.executable, "-m", "nasfleet_trainer", *(word for pair in flags.items() for word in pair))
     with guarded.client(OPERATOR) as operator, program(command, tmp_path / "trainer.log") as trainer:
-        operator.cancel_search(MINE)  # whose trials this trainer would take too
-        operator.ensure_search(name, search)
-        deadline = time.monotonic() + 60
-        while operator.get_search(name).counts.succeeded < search.budget.trials:
-            assert time.monotonic() < deadline, trainer.log
-            time.sleep(2)
-            trust.token.write_text(token(guarded.plane, *TRAINER, pod="gpu-1", seconds=6))
-            guarded.renew()
-        trials = list(operator.list_trials(name))
+        operator.suspend_search(MINE)  # whose trials this trainer would take too
+        try:
+            operator.ensure_search(name, search)
+            deadline = time.monotonic() + 60
+            while operator.get_search(name).counts.succeeded < search.budget.trials:
+                assert time.monotonic() < deadline, trainer.log
+                time.sleep(2)
+                trust.token.write_text(token(guarded.plane, *TRAINER, pod="gpu-1", seconds=6))
+                guarded.renew()
+            trials = list(operator.list_trials(name))
+        finally:
+            operator.resume_search(MINE)
     assert trainer.log.count("stream_broken") >= 1, "no stream ended with its token"
     assert [trial.number for trial in trials] == list(range(search.budget.trials))
     assert {trial.attempt_count for trial in trials} == {1}, "a trial was lost with a stream"
