@@ -62,7 +62,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
     parser = _parser(environment)
     given = parser.parse_args(arguments)
     try:
-        trust = read_trust(given.ca, given.token_file, given.server_name)
+        trust = read_trust(given.ca, given.token_file, given.server_name, given.client_certificate, given.client_key)
     except InvalidInputError as error:
         parser.error(str(error))
     return Config(
@@ -100,6 +100,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("ca", "", "file with the certificates that the controller's is signed by, in PEM; empty for plain text")
     add("token-file", "", "file with the token that is sent with every call")
     add("server-name", "", "name in the controller's certificate, if that is not the host of its address")
+    add("client-certificate", "", "file with a certificate to show the controller, if it asks for one")
+    add("client-key", "", "file with the key of that certificate")
     add("name", platform.node(), "what people call this trainer", type=_text)
     add("pool", "", "the pool that it belongs to: namespaces/NAMESPACE/pools/POOL", type=_pool)
     parser.add_argument(

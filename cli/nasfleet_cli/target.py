@@ -71,7 +71,13 @@ def trust_options(trust: Trust | None) -> list[str]:
     """Return the options by which a program gets this trust."""
     if trust is None:
         return []
-    given = {"--ca": trust.ca, "--token-file": trust.token or "", "--server-name": trust.server_name}
+    given = {
+        "--ca": trust.ca,
+        "--token-file": trust.token or "",
+        "--server-name": trust.server_name,
+        "--client-certificate": trust.certificate or "",
+        "--client-key": trust.key or "",
+    }
     return [word for option, value in given.items() if value for word in (option, str(value))]
 
 
@@ -100,6 +106,22 @@ def target_options(command: F) -> F:
         help="Name in its certificate, if that is not its host.",
     )
     @click.option(
+        "--client-certificate",
+        envvar="NASFLEET_CLIENT_CERTIFICATE",
+        show_envvar=True,
+        metavar="FILE",
+        default="",
+        help="Certificate to show it, if it asks for one.",
+    )
+    @click.option(
+        "--client-key",
+        envvar="NASFLEET_CLIENT_KEY",
+        show_envvar=True,
+        metavar="FILE",
+        default="",
+        help="Key of that certificate.",
+    )
+    @click.option(
         "--state",
         envvar="NASFLEET_STATE",
         show_envvar=True,
@@ -110,12 +132,22 @@ def target_options(command: F) -> F:
     )
     @functools.wraps(command)
     def with_target(
-        *args: Any, controller: str | None, ca: str, token_file: str, server_name: str, state: Path, **kwargs: Any
+        *args: Any,
+        controller: str | None,
+        ca: str,
+        token_file: str,
+        server_name: str,
+        client_certificate: str,
+        client_key: str,
+        state: Path,
+        **kwargs: Any,
     ) -> Any:
         trust = None
         if controller is not None:
             parse_address(controller, "--controller")
-            trust = read_trust(ca, token_file, server_name)
+            trust = read_trust(ca, token_file, server_name, client_certificate, client_key)
+        elif ca and _was_typed("ca"):
+            raise InvalidInputError(f"--ca {ca} is given without --controller, whose certificate it is for")
         target = Target(controller, state, namespace=kwargs.get("namespace"), trust=trust)
         return command(*args, target=target, **kwargs)
 

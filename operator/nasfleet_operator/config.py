@@ -66,7 +66,7 @@ class OperatorConfig:
                 raise InvalidInputError(f"--{required.replace('_', '-')} is not given")
         controller = parse_address(chosen.controller, "--controller")
         for_trainers = parse_address(chosen.trainer_controller, "--trainer-controller", or_nothing=True)
-        trust = read_trust(chosen.ca, chosen.token_file, chosen.server_name)
+        trust = read_trust(chosen.ca, chosen.token_file, chosen.server_name, chosen.client_certificate, chosen.client_key)
         settings = Settings(
             controller=str(for_trainers or controller),
             trainer_image=chosen.trainer_image,
@@ -123,6 +123,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     option("token-file", "", "file with the token that is sent to the controller with every call")
     option("server-name", "", "name in the controller's certificate, if that is not the host of its address")
+    option("client-certificate", "", "file with a certificate to show the controller, if it asks for one")
+    option("client-key", "", "file with the key of that certificate")
     option("audience", "nasfleet-controller", "for whom the tokens of trainers are")
     option("trainer-image", "", "image of the trainers of pools that name none; required")
     option("trainer-service-account", "nasfleet-trainer", "service account of the trainers of pools that name none")

@@ -26,11 +26,15 @@ class Trust:
         ca: file with the certificates, in PEM, of whoever signs the controller's.
         token: file with the token that is sent with every call; None for none.
         server_name: the name in the controller's certificate, if that is not the host of its address.
+        certificate: file with the client's own certificate, in PEM, for a controller that asks for one; None for none.
+        key: file with the key of that certificate.
     """
 
     ca: Path
     token: Path | None = None
     server_name: str = ""
+    certificate: Path | None = None
+    key: Path | None = None
 
     def certificates(self) -> str:
         """Return the certificates as they are now, or raise InvalidInputError."""
@@ -39,22 +43,38 @@ class Trust:
         return content.decode("ascii")
 
 
-def read_trust(ca: str, token: str, server_name: str = "") -> Trust | None:
-    """Return the trust that a program was told of by --ca, --token-file and --server-name; None for plain text.
+def read_trust(ca: str, token: str, server_name: str = "", certificate: str = "", key: str = "") -> Trust | None:
+    """Return the trust that a program was told of by its options; None for plain text.
+
+    The options: --ca, --token-file, --server-name, --client-certificate and --client-key.
 
     Raises:
         InvalidInputError: if a file is not what its option wants, or a token would go over the wire in plain text.
     """
+    pair = {"--client-certificate": certificate, "--client-key": key}
     if not ca:
-        for option, value in (("--token-file", token), ("--server-name", server_name)):
+        for option, value in ({"--token-file": token, "--server-name": server_name} | pair).items():
             if value:
-                raise InvalidInputError(f"{option} {value} is given without --ca: a token is sent over TLS only")
+                raise InvalidInputError(f"{option} {value} is given without --ca: a client shows itself over TLS only")
         return None
-    trust = Trust(Path(ca), Path(token) if token else None, server_name)
+    if bool(certificate) != bool(key):
+        given, missing = sorted(pair, key=pair.__getitem__, reverse=True)
+        raise InvalidInputError(f"{given} {pair[given]} is given without {missing}")
+    trust = Trust(Path(ca), _path(token), server_name, _path(certificate), _path(key))
     trust.certificates()
+    if trust.certificate is not None and trust.key is not None:
+        check_pair(trust.certificate, trust.key, "client")
     if trust.token is not None and not read_file(trust.token, "--token-file").strip():
         raise InvalidInputError(f"--token-file {token} is empty: it is to hold a token for the controller")
     return trust
+
+
+_Files = tuple[bytes, bytes | None, bytes | None]
+"""Certificates of authorities; a key and its certificate, or neither."""
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 class Way(Generic[Channel]):
@@ -71,26 +91,28 @@ class Way(Generic[Channel]):
         self._options = options
         self._plain = plain
         self._secure = secure
-        self._certificates = b""
+        self._files: _Files | None = None
         self.channels: list[Channel] = []
 
     def channel(self) -> Channel:
-        """Return a channel that trusts what the file of certificates holds now; the last one if it cannot be read."""
+        """Return a channel by what the files of certificates hold now; the last one if they cannot be used."""
         if self._trust is None:
             return self.channels[-1] if self.channels else self._add(self._plain(self._address, options=self._options))
         try:
-            content = read_file(self._trust.ca, "--ca")
-            if content != self._certificates:
-                self._add(self._secured(self._trust, content))
-                self._certificates = content
+            files = _read(self._trust)
+            if files != self._files:
+                self._add(self._secured(self._trust, files))
+                self._files = files
         except InvalidInputError:
             if not self.channels:
                 raise
         return self.channels[-1]
 
-    def _secured(self, trust: Trust, certificates: bytes) -> Channel:
-        _check(certificates, trust.ca)
-        credentials = _credentials(certificates, trust.token)
+    def _secured(self, trust: Trust, files: _Files) -> Channel:
+        _check(files[0], trust.ca)
+        if trust.certificate is not None and trust.key is not None:
+            check_pair(trust.certificate, trust.key, "client")
+        credentials = _credentials(files, trust.token)
         named = [("grpc.ssl_target_name_override", trust.server_name)] if trust.server_name else []
         return self._secure(self._address, credentials, options=[*self._options, *named])
 
@@ -124,8 +146,18 @@ class _SendToken(grpc.AuthMetadataPlugin):
             callback((("authorization", f"Bearer {token}"),), None)
 
 
-def _credentials(certificates: bytes, token: Path | None) -> grpc.ChannelCredentials:
-    encrypted = grpc.ssl_channel_credentials(certificates)
+def _read(trust: Trust) -> _Files:
+    if trust.certificate is None or trust.key is None:
+        return read_file(trust.ca, "--ca"), None, None
+    return (
+        read_file(trust.ca, "--ca"),
+        read_file(trust.key, "--client-key"),
+        read_file(trust.certificate, "--client-certificate"),
+    )
+
+
+def _credentials(files: _Files, token: Path | None) -> grpc.ChannelCredentials:
+    encrypted = grpc.ssl_channel_credentials(*files)
     if token is None:
         return encrypted
     return grpc.composite_channel_credentials(encrypted, grpc.metadata_call_credentials(_SendToken(token)))
@@ -136,6 +168,15 @@ def _check(certificates: bytes, file: Path) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates.decode("ascii"))
     except (ssl.SSLError, UnicodeError, ValueError) as error:
         raise InvalidInputError(f"--ca {file} holds no certificates in PEM ({error})") from error
+
+
+def check_pair(certificate: Path, key: Path, whose: str) -> None:
+    """Raise InvalidInputError if these are no certificate and its key; options are --WHOSE-certificate and --WHOSE-key."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError) as error:
+        pair = f"--{whose}-certificate {certificate} and --{whose}-key {key}"
+        raise InvalidInputError(f"{pair} are no certificate and its key: {error}") from error
 
 
 def read_file(file: Path, option: str) -> bytes:

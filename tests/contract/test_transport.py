@@ -7,7 +7,7 @@ import pytest
 
 from nasfleet.errors import InvalidInputError
 from nasfleet.transport import Trust, read_trust, way
-from nasfleet_testing.certificates import make_authority
+from nasfleet_testing.certificates import issue, make_authority
 
 
 @pytest.fixture
@@ -47,6 +47,37 @@ def test_a_new_channel_is_made_when_the_certificates_have_changed_and_only_then(
     second = secured.channel()
     assert second is not first
     assert secured.channels == [first, second]
+    for channel in secured.channels:
+        channel.close()
+
+
+def test_a_certificate_of_ones_own_comes_with_its_key_and_over_tls_only(authority: Path) -> None:
+    for name in ("one", "other"):
+        issue(authority.parent, name, "client")
+    certificate, key = (str(authority.with_name(f"one.{kind}")) for kind in ("crt", "key"))
+    trust = read_trust(str(authority), "", "", certificate, key)
+    assert trust == Trust(authority, certificate=Path(certificate), key=Path(key))
+    with pytest.raises(InvalidInputError, match=r"--client-certificate .*one\.crt is given without --ca"):
+        read_trust("", "", "", certificate, key)
+    with pytest.raises(InvalidInputError, match=r"--client-certificate .*one\.crt is given without --client-key"):
+        read_trust(str(authority), "", "", certificate)
+    with pytest.raises(InvalidInputError, match=r"--client-key .*one\.key is given without --client-certificate"):
+        read_trust(str(authority), "", "", "", key)
+    with pytest.raises(InvalidInputError, match=r"--client-key .*other\.key are no certificate and its key"):
+        read_trust(str(authority), "", "", certificate, str(authority.with_name("other.key")))
+
+
+def test_a_renewed_certificate_of_ones_own_is_shown_from_the_next_channel_on(authority: Path) -> None:
+    for name in ("mine", "next"):
+        issue(authority.parent, name, "client")
+    secured = way(
+        "127.0.0.1:1", Trust(authority, certificate=authority.with_name("mine.crt"), key=authority.with_name("mine.key")), ()
+    )
+    first = secured.channel()
+    authority.with_name("next.crt").replace(authority.with_name("mine.crt"))
+    assert secured.channel() is first, "a certificate was used whose key is not there yet"
+    authority.with_name("next.key").replace(authority.with_name("mine.key"))
+    assert secured.channel() is not first
     for channel in secured.channels:
         channel.close()
 

@@ -9,7 +9,7 @@ import grpc
 import structlog
 
 from nasfleet.errors import InvalidInputError
-from nasfleet.transport import read_file
+from nasfleet.transport import check_pair, read_file
 
 log = structlog.get_logger()
 
@@ -66,15 +66,10 @@ def _read(files: Certificates) -> _Content:
 
 
 def _check(files: Certificates) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(files.certificate, files.key)
-    except (ssl.SSLError, OSError) as error:
-        pair = f"--tls-certificate {files.certificate} and --tls-key {files.key}"
-        raise InvalidInputError(f"{pair} are no certificate and its key: {error}") from error
+    check_pair(files.certificate, files.key, "tls")
     if files.client_ca is not None:
         try:
-            context.load_verify_locations(files.client_ca)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(files.client_ca)
         except (ssl.SSLError, OSError) as error:
             raise InvalidInputError(f"--tls-client-ca {files.client_ca} holds no certificates in PEM: {error}") from error
 
