@@ -17,6 +17,7 @@ from nasfleet import document
 from nasfleet.catalogue import SearchDocument
 from nasfleet.client import Client
 from nasfleet.names import SearchName
+from nasfleet.transport import Trust
 from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.store.trials import StoredTrial
@@ -45,14 +46,14 @@ class Controller:
 
 
 @contextmanager
-def controller() -> Iterator[Controller]:
-    """Run a controller on a new state directory."""
+def controller(*options: str, trust: Trust | None = None) -> Iterator[Controller]:
+    """Run a controller on a new state directory, with more options; whoever serves TLS is reached by a trust."""
     with tempfile.TemporaryDirectory(prefix="nasfleet-benchmark-") as state:
         listen = ("--state", state, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
-        with _program("nasfleet_controller", *listen, stdout=subprocess.PIPE) as process:
+        with _program("nasfleet_controller", *listen, *options, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             address = json.loads(process.stdout.readline())["address"]
-            with Client(address, timeout=60.0) as client:
+            with Client(address, trust, timeout=60.0) as client:
                 yield Controller(address, process.pid, client)
 
 

@@ -1,4 +1,7 @@
-"""A thousand trainers in one thread: each takes what it is given, says that it has begun, and never ends it."""
+"""A thousand trainers in one thread: each takes what it is given, says that it has begun, and never ends it.
+
+Each has a connection of its own, as trainers in pods have.
+"""
 
 import asyncio
 import threading
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from nasfleet import PROTOCOL_VERSION
+from nasfleet.transport import Trust, aio_way
 from nasfleet.v1.fleet_pb2 import Hello, WorkRequest
 from nasfleet.v1.fleet_pb2_grpc import FleetServiceStub
 
@@ -16,15 +20,16 @@ if TYPE_CHECKING:
     from nasfleet.v1.fleet_pb2_grpc import FleetServiceAsyncStub
 
 HEARTBEAT_SECONDS = 5.0
+OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 
 
 @contextmanager
-def waiting_trainers(controller: str, pool: str, names: Iterable[str]) -> Iterator[None]:
+def waiting_trainers(controller: str, pool: str, names: Iterable[str], trust: Trust | None = None) -> Iterator[None]:
     """Have trainers with one slot each until the end of the context."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    working = asyncio.run_coroutine_threadsafe(_work(controller, pool, list(names)), loop)
+    working = asyncio.run_coroutine_threadsafe(_work(controller, pool, list(names), trust), loop)
     try:
         yield
     finally:
@@ -35,13 +40,11 @@ def waiting_trainers(controller: str, pool: str, names: Iterable[str]) -> Iterat
         thread.join()
 
 
-async def _work(controller: str, pool: str, names: list[str]) -> None:
-    async with grpc.aio.insecure_channel(controller) as channel:
-        fleet: FleetServiceAsyncStub = FleetServiceStub(channel)  # type: ignore[assignment]  # grpc-stubs knows one kind of channel
-        await asyncio.gather(*(_trainer(fleet, pool, name) for name in names))
+async def _work(controller: str, pool: str, names: list[str], trust: Trust | None) -> None:
+    await asyncio.gather(*(_trainer(aio_way(controller, trust, OWN_CONNECTION).channel(), pool, name) for name in names))
 
 
-async def _trainer(fleet: "FleetServiceAsyncStub", pool: str, name: str) -> None:
+async def _trainer(channel: grpc.aio.Channel, pool: str, name: str) -> None:
     begun: asyncio.Queue[list[int]] = asyncio.Queue()
     hello = Hello(
         protocol_version=PROTOCOL_VERSION, instance_id=f"{pool}/{name}", trainer=name, pool=pool, slots=1, device="cpu"
@@ -56,6 +59,8 @@ async def _trainer(fleet: "FleetServiceAsyncStub", pool: str, name: str) -> None
                     fences = await begun.get()
             yield WorkRequest(started_fences=fences)
 
-    async for told in fleet.Work(say()):
-        if told.assignments:
-            begun.put_nowait([assignment.fence for assignment in told.assignments])
+    async with channel:
+        fleet: FleetServiceAsyncStub = FleetServiceStub(channel)  # type: ignore[assignment]  # grpc-stubs knows one kind of channel
+        async for told in fleet.Work(say()):
+            if told.assignments:
+                begun.put_nowait([assignment.fence for assignment in told.assignments])
