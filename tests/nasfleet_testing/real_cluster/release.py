@@ -63,6 +63,7 @@ class Release:
                 "apiServerPorts": [int(self.plane.address.rpartition(":")[2])],
             },
             "controller": {
+                "tolerations": QUICK,
                 "persistence": {"size": "10Gi", "storageClassName": "everywhere"},
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "4Gi"}},
             },
