@@ -18,7 +18,7 @@ from nasfleet_trainer.child_traces import UNTRACED, ChildTrace
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import MEASURED, kind_word
 
-MOST_EPOCHS = 1_000  # of one child have spans: what shows traces can take no more
+MOST_PARTS = 1_000  # of one child, epochs and stages, have spans: what shows traces takes no trace without end
 MOST_MESSAGE = 1_000  # characters; the store has the rest
 
 
@@ -29,7 +29,7 @@ class ChildSpans:
         self._tracer = tracer
         self._span = span
         self._began = time.time()
-        self._epochs = 0
+        self._parts = 0
 
     def stage(self, name: str, began: float, ended: float) -> None:
         """Write down a stage."""
@@ -37,9 +37,6 @@ class ChildSpans:
 
     def epoch(self, epoch: EpochMeasurement) -> None:
         """Write down an epoch that has just ended, by the time that it says it took."""
-        self._epochs += 1
-        if self._epochs > MOST_EPOCHS:
-            return
         now = time.time()
         facts: dict[str, int | float] = {"nasfleet.epoch": epoch.epoch, "nasfleet.value": epoch.value}
         if epoch.HasField("loss"):
@@ -55,6 +52,9 @@ class ChildSpans:
         self._span.set_status(StatusCode.ERROR, result.message[:MOST_MESSAGE])
 
     def _add(self, name: str, began: float, ended: float, facts: Mapping[str, int | float]) -> None:
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            return
         below = set_span_in_context(self._span, Context())
         span = self._tracer.start_span(name, below, attributes=facts, start_time=int(began * 1e9))
         span.end(int(ended * 1e9))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
@@ -36,6 +37,8 @@ from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.trace_ids import span_id, trace_id
 
 MOST_MESSAGE = 1_000  # characters; the store has the rest
+
+log = structlog.get_logger()
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -80,6 +83,7 @@ class TrialTraces:
         self._tracer = tracer
         self._ids = ids
         self._propagator = TraceContextTextMapPropagator()
+        self._broken = False
         self._searches: dict[int, _Search] = {}
         self._attempts: dict[int, tuple[Span, _Trial]] = {}  # by fence
 
@@ -93,16 +97,22 @@ class TrialTraces:
 
     def loaded(self, snapshot: Snapshot) -> None:
         """Take in the state at the start."""
-        self._searches, self._attempts = {}, {}
+        self._broken, self._searches, self._attempts = False, {}, {}
         for found in snapshot.searches:
             self._know(found.search_id, found.name, found.uid, found.spec)
             if found.state is not SearchState.CANCELLED:
                 self._take_up(found)
 
     def committed(self, records: Sequence[Record], _seconds: float) -> None:
-        """Write down what happened."""
-        for record in records:
-            self._take(record)
+        """Write down what happened; an error in this ends the traces, until the state is loaded anew, and no trial."""
+        if self._broken:
+            return
+        try:
+            for record in records:
+                self._take(record)
+        except Exception:
+            log.exception("traces_failed")
+            self._broken, self._searches, self._attempts = True, {}, {}
 
     def store_failed(self) -> None:
         """Wait for the state that will be loaded anew."""

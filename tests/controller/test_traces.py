@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
 
 from nasfleet.catalogue import Reinforce
 from nasfleet.measurement import Failure, FailureKind
@@ -195,3 +197,25 @@ def test_what_is_open_goes_on_after_the_state_was_loaded_anew(tmp_path: Path) ->
             assert span.attributes == same.attributes
     assert [len(second.ended(name)) for name in ("trial", "queue", "attempt", "learn")] == [2, 1, 2, 3]
     assert second.kept() == first.kept() == 0
+
+
+def test_an_error_in_tracing_ends_traces_until_the_state_is_loaded_anew_and_is_logged_once() -> None:
+    class FailingSampler(TraceIdRatioBased):
+        failing = True
+
+        def should_sample(self, *arguments: Any, **options: Any) -> SamplingResult:
+            if self.failing:
+                raise RuntimeError("out of order")
+            return super().should_sample(*arguments, **options)
+
+    sampler = FailingSampler(1.0)
+    traced = Traced(sampler)
+    with structlog.testing.capture_logs() as logged:
+        traced.tell(CREATED, proposed(0))
+        traced.tell(started(0, 7), AttemptEnded(7, "o", None, 1.0, 5.0), settled(0, 7))
+    assert [line["event"] for line in logged] == ["traces_failed"]
+    assert traced.traces.traceparent(7) == ""
+    sampler.failing = False
+    traced.traces.loaded(Snapshot())
+    traced.tell(CREATED, proposed(0), TrialReused(1, 0, 2, 1, TrialState.SUCCEEDED, 0.25, 2.0))
+    assert len(traced.ended("trial")) == 1

@@ -16,7 +16,7 @@ from nasfleet.catalogue.tasks import PluginTask, Synthetic
 from nasfleet.v1.fleet_pb2 import Hello
 from nasfleet.v1.trial_pb2 import Measurement
 from nasfleet_testing.scripted_controller import PATIENCE_SECONDS, announce, assign
-from nasfleet_trainer.child_spans import MOST_EPOCHS, TracedChildren
+from nasfleet_trainer.child_spans import MOST_PARTS, TracedChildren
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.searches import Place, Searches
@@ -107,6 +107,6 @@ async def test_a_child_that_is_stopped_has_a_span_that_says_so() -> None:
 
 
 async def test_the_spans_of_epochs_are_bounded() -> None:
-    async with bench(Synthetic(epochs=MOST_EPOCHS + 5)) as children:
+    async with bench(Synthetic(epochs=MOST_PARTS + 5)) as children:
         assert isinstance(await children.start(TRACEPARENT), Measurement)
-        assert len(children.ended("epoch")) == MOST_EPOCHS
+        assert len(children.ended("epoch")) == MOST_PARTS
