@@ -69,9 +69,9 @@ lock: $(INSTALLED)  ## Pin every dependency anew, and for each image those that 
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --extra dev pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements.lock --extra operator pyproject.toml --output-file requirements/operator.lock
-	$(LOCK) --constraint requirements.lock --extra controller --extra postgresql --extra bayesian $(WITH_CUDA) \
+	$(LOCK) --constraint requirements.lock --extra controller --extra postgresql --extra bayesian --extra tracing $(WITH_CUDA) \
 	  pyproject.toml --output-file requirements/controller.lock
-	$(LOCK) --constraint requirements.lock --extra trainer pyproject.toml --output-file requirements/trainer.lock
+	$(LOCK) --constraint requirements.lock --extra trainer --extra tracing pyproject.toml --output-file requirements/trainer.lock
 	echo torch | $(LOCK) --constraint requirements.lock - --output-file requirements/torch.lock
 	echo hatchling | $(LOCK) --constraint requirements.lock - --output-file requirements/build.lock
 

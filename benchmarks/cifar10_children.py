@@ -150,7 +150,7 @@ class Child:
         self._slot, self._fence, self.seconds = slot, next(FENCES), list[float]()
         trial = f"{search.search}/trials/{self._fence}"
         assignment = Assignment(fence=self._fence, trial=trial, tokens=tokens, seed=self._fence)
-        self.result = asyncio.create_task(slot.train(search, assignment, self._take, lambda _: None, lambda _: None))
+        self.result = asyncio.create_task(slot.train(search, assignment, self._take, _ignore, _ignore, _ignore))
 
     def end(self) -> None:
         """Let it end with the epoch under way."""
@@ -187,6 +187,10 @@ async def watch(children: Sequence[Child], device: str, least: float) -> Seen:
         raise RuntimeError(failed[0].partition("\n")[0])
     epochs = [statistics.median(child.seconds[count:]) for child, count in zip(children, skipped, strict=True)]
     return epochs, [child.seconds[0] - epoch for child, epoch in zip(children, epochs, strict=True)], samples
+
+
+def _ignore(*_told: object) -> None:
+    """Take in nothing."""
 
 
 def utilisation(gpu: str) -> list[int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from nasfleet.address import LARGEST_PORT, parse_address
 from nasfleet.errors import InvalidInputError
 from nasfleet.names import PoolName
+from nasfleet.tracing import asks_for_traces
 from nasfleet.transport import Trust, read_trust
 
 _PREFIX = "NASFLEET_"
@@ -36,6 +37,7 @@ class Config:
         metrics_port: where metrics and probes are served; 0 for nowhere.
         grace_seconds: how long children may go on after the trainer was told to leave.
         exit_with_parent: leave at once when standard input ends.
+        traces: whether OpenTelemetry's own variables ask for traces; it reads the rest of them itself.
         gang_host: where the other trainers of a gang reach this one; empty for being in no gang.
     """
 
@@ -54,6 +56,7 @@ class Config:
     metrics_port: int
     grace_seconds: float
     exit_with_parent: bool
+    traces: bool
     gang_host: str
 
 
@@ -63,6 +66,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
     given = parser.parse_args(arguments)
     try:
         trust = read_trust(given.ca, given.token_file, given.server_name, given.client_certificate, given.client_key)
+        traces = asks_for_traces(environment)
     except InvalidInputError as error:
         parser.error(str(error))
     return Config(
@@ -81,6 +85,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
         metrics_port=given.metrics_port,
         grace_seconds=given.grace,
         exit_with_parent=given.exit_with_parent,
+        traces=traces,
         gang_host=given.gang_host,
     )
 

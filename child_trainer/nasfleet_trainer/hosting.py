@@ -3,7 +3,9 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
+from typing import TYPE_CHECKING
 
 import grpc
 import structlog
@@ -12,9 +14,11 @@ from prometheus_client import REGISTRY, disable_created_metrics, start_http_serv
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.errors import InvalidInputError
 from nasfleet.parent import when_parent_is_gone
+from nasfleet.tracing import exporting
 from nasfleet.transport import aio_way
 from nasfleet.v1.fleet_pb2 import Hello
 from nasfleet_trainer.agent import Agent
+from nasfleet_trainer.child_traces import UNTRACED, ChildTraces
 from nasfleet_trainer.config import Config
 from nasfleet_trainer.device import UNSEEN_GPU, Device, find_device
 from nasfleet_trainer.lowerings import Lowerings
@@ -22,6 +26,9 @@ from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.probes import Probes
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.slots import Slots
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 log = structlog.get_logger()
 
@@ -37,19 +44,24 @@ CHANNEL_OPTIONS = (
 
 
 async def host(config: Config) -> None:
-    """Run all agents until they are drained.
+    """Run all agents until they are drained, then send what is left of their traces.
 
     Raises:
         RefusedError: if the controller will not have them.
-        InvalidInputError: if the port for metrics is not to be had.
+        InvalidInputError: if the port for metrics is not to be had, or OpenTelemetry does not understand its variables.
     """
+    with exporting("nasfleet-trainer") if config.traces else nullcontext() as tracer:
+        await _host(config, tracer)
+
+
+async def _host(config: Config, tracer: "Tracer | None") -> None:
     device = find_device(config.device)
     if device is UNSEEN_GPU:
         log.warning("no_gpu_seen", device=config.device)
     metrics = Metrics(REGISTRY)
     way = aio_way(config.controller, config.trust, CHANNEL_OPTIONS)
     try:
-        agents = _agents(config, device, way.channel, metrics)
+        agents = _agents(config, device, way.channel, metrics, tracer)
         _serve_metrics(config, Probes(agents, asyncio.get_running_loop()))
         _drain_on_signals(agents)
         if config.exit_with_parent:
@@ -64,7 +76,9 @@ async def host(config: Config) -> None:
     log.info("trainer_left", name=config.name)
 
 
-def _agents(config: Config, device: Device, channel: Callable[[], grpc.aio.Channel], metrics: Metrics) -> list[Agent]:
+def _agents(
+    config: Config, device: Device, channel: Callable[[], grpc.aio.Channel], metrics: Metrics, tracer: "Tracer | None"
+) -> list[Agent]:
     place = Place(device.kind, config.data_dir, config.artifacts_dir, config.gang_host)
     searches = Searches(place)
     agents = []
@@ -80,10 +94,19 @@ def _agents(config: Config, device: Device, channel: Callable[[], grpc.aio.Chann
             lowers_spaces=True,
             gang_host=config.gang_host,
         )
-        slots = Slots(searches, place, config.threads, metrics)
+        slots = Slots(searches, place, config.threads, metrics, _traces(hello, tracer))
         lowerings = Lowerings(place, config.threads)
         agents.append(Agent(channel, hello, searches, slots, lowerings, metrics, config.grace_seconds))
     return agents
+
+
+def _traces(hello: Hello, tracer: "Tracer | None") -> ChildTraces:
+    if tracer is None:
+        return UNTRACED
+    # It takes OpenTelemetry, which nobody needs who does not ask for traces.
+    from nasfleet_trainer.child_spans import TracedChildren
+
+    return TracedChildren(tracer, hello)
 
 
 def _serve_metrics(config: Config, probes: Probes) -> None:

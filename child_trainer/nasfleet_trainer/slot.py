@@ -32,6 +32,7 @@ from nasfleet_trainer.failures import TrainerUnableError, classify
 from nasfleet_trainer.frames import Kind, encode, read_blocking
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.seeds import SeedSeries
+from nasfleet_trainer.stages import listening
 from nasfleet_trainer.tasks.task import Report, Task
 
 MOST_MESSAGE = 1_000  # characters
@@ -149,7 +150,7 @@ def _measure(searches: Searches, assignment: Assignment, wire: Wire, place: Plac
         )
     series = SeedSeries(run, Reporter(wire, course, run.rank))
     try:
-        with _gang(assignment, wire, place):
+        with _traced(assignment, wire), _gang(assignment, wire, place):
             _train_series(task, series, name)
     except StoppedEarly:
         return course.so_far()
@@ -165,6 +166,15 @@ def _train_series(task: Task, series: SeedSeries, name: str) -> None:
                 f"{name}.train returned {reprlib.repr(measured)}: return a nasfleet.measurement.Measurement"
             )
         series.add(measured)
+
+
+def _traced(assignment: Assignment, wire: Wire) -> AbstractContextManager[None]:
+    """Return the context in which a child is trained: its stages are told to the agent if its trial is traced."""
+
+    def tell(name: str, began: float, ended: float) -> None:
+        wire.send(Kind.STAGE, json.dumps([name, began, ended]).encode())
+
+    return listening(tell) if assignment.traceparent else nullcontext()
 
 
 def _gang(assignment: Assignment, wire: Wire, place: Place) -> AbstractContextManager[None]:

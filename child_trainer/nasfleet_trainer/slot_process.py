@@ -40,6 +40,7 @@ _UNSAFE = (FAILURE_KIND_CRASHED, FAILURE_KIND_GANG_BROKEN, FAILURE_KIND_OUT_OF_M
 OnEpoch = Callable[[EpochMeasurement], None]
 OnGauges = Callable[[Mapping[str, float]], None]
 OnPort = Callable[[int], None]
+OnStage = Callable[[str, float, float], None]
 
 
 class SlotProcess:
@@ -67,10 +68,11 @@ class SlotProcess:
         on_epoch: OnEpoch,
         on_gauges: OnGauges,
         on_port: OnPort,
+        on_stage: OnStage,
     ) -> Result:
         """Return what came of a child; if this is cancelled, the child is ended at once."""
         try:
-            result = await self._attempt(announcement, assignment, on_epoch, on_gauges, on_port)
+            result = await self._attempt(announcement, assignment, on_epoch, on_gauges, on_port, on_stage)
         except BaseException:
             await self.close()
             raise
@@ -119,6 +121,7 @@ class SlotProcess:
         on_epoch: OnEpoch,
         on_gauges: OnGauges,
         on_port: OnPort,
+        on_stage: OnStage,
     ) -> Result:
         try:
             process = await self._ready()
@@ -129,7 +132,7 @@ class SlotProcess:
         try:
             async with asyncio.timeout(limit + _STACK_SECONDS if limit else None):
                 await self._send(process, announcement, assignment)
-                return await _receive(process, on_epoch, on_gauges, on_port)
+                return await _receive(process, on_epoch, on_gauges, on_port, on_stage)
         except TimeoutError:
             await self.close()
             return self._failure(FAILURE_KIND_TIMED_OUT, f"the attempt took longer than trial.timeout, {limit:g} s")
@@ -201,7 +204,9 @@ class SlotProcess:
         return Failure(kind=kind, message=message, traceback=self._tail.decode(errors="replace"))
 
 
-async def _receive(process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_gauges: OnGauges, on_port: OnPort) -> Result:
+async def _receive(
+    process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_gauges: OnGauges, on_port: OnPort, on_stage: OnStage
+) -> Result:
     while True:
         match await frames.read(_stdout(process)):
             case Kind.EPOCH, payload:
@@ -210,6 +215,8 @@ async def _receive(process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_ga
                 on_gauges(json.loads(payload))
             case Kind.PORT, payload:
                 on_port(int(payload))
+            case Kind.STAGE, payload:
+                on_stage(*json.loads(payload))
             case Kind.MEASUREMENT, payload:
                 return Measurement.FromString(payload)
             case Kind.FAILURE, payload:

@@ -10,13 +10,15 @@ from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_prot
 from nasfleet.measurement import EpochMeasurement
 from nasfleet.v1 import trial_pb2
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
+from nasfleet_trainer.child_traces import UNTRACED, ChildTrace, ChildTraces
 from nasfleet_trainer.course import Course, StoppedEarly
 from nasfleet_trainer.failures import TimedOutError, classify
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics, kind_word
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.seeds import SeedSeries
-from nasfleet_trainer.slot_process import SlotProcess
+from nasfleet_trainer.slot_process import OnStage, SlotProcess
+from nasfleet_trainer.stages import listening
 from nasfleet_trainer.tasks.loading import runs_inline
 
 OnEpoch = Callable[[int, trial_pb2.EpochMeasurement], None]
@@ -34,11 +36,14 @@ BLAME_SECONDS = 5.0
 class Slots:
     """Children in training, by fence. How many there may be at once is the business of `Leases`."""
 
-    def __init__(self, searches: Searches, place: Place, threads: int, metrics: Metrics) -> None:
+    def __init__(
+        self, searches: Searches, place: Place, threads: int, metrics: Metrics, traces: ChildTraces = UNTRACED
+    ) -> None:
         self._searches = searches
         self._place = place
         self._threads = threads
         self._metrics = metrics
+        self._traces = traces
         self._children: dict[int, asyncio.Task[Result]] = {}
         self._idle: list[SlotProcess] = []
         self._at_work: dict[int, SlotProcess] = {}
@@ -79,8 +84,9 @@ class Slots:
 
     async def _train(self, assignment: Assignment, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
         structlog.contextvars.bind_contextvars(trial=assignment.trial)  # for all that this child's task logs
-        with self._metrics.child():
-            result = await self._measure(assignment, on_epoch, on_port)
+        with self._metrics.child(), self._traces.child(assignment) as trace:
+            result = await self._measure(assignment, trace, on_epoch, on_port)
+            trace.end(result)
             if isinstance(result, trial_pb2.Failure) and result.kind == trial_pb2.FAILURE_KIND_GANG_BROKEN:
                 await asyncio.sleep(BLAME_SECONDS)
         if isinstance(result, trial_pb2.Failure):
@@ -88,18 +94,23 @@ class Slots:
         self._metrics.count(result)
         return result
 
-    async def _measure(self, assignment: Assignment, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
+    async def _measure(self, assignment: Assignment, trace: ChildTrace, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
+        def take(epoch: trial_pb2.EpochMeasurement) -> None:
+            self._metrics.epoch(epoch.seconds)
+            trace.epoch(epoch)
+            on_epoch(epoch)
+
         try:
             search = self._searches.of(assignment)
             if runs_inline(search.spec):
-                return await self._inline(assignment, search.spec.trial.timeout, on_epoch)
-            return await self._in_process(assignment, search.announcement, on_epoch, on_port)
+                with listening(trace.stage):
+                    return await self._inline(assignment, search.spec.trial.timeout, take)
+            return await self._in_process(assignment, search.announcement, take, on_port, trace.stage)
         except Exception as error:  # noqa: BLE001 - a task may raise anything; the table knows what each error means
             return failure_to_proto(classify(error))
 
     async def _inline(self, assignment: Assignment, limit: float, on_epoch: _OnOwnEpoch) -> Result:
         def report(epoch: EpochMeasurement, *, examples: int | None = None) -> None:  # noqa: ARG001 - none are trained on
-            self._metrics.epoch(epoch.seconds)
             on_epoch(epoch_to_proto(epoch))
             course.take(epoch)
 
@@ -125,15 +136,13 @@ class Slots:
         announcement: SearchAnnouncement,
         on_epoch: _OnOwnEpoch,
         on_port: _OnOwnPort,
+        on_stage: OnStage,
     ) -> Result:
-        def pass_on(epoch: trial_pb2.EpochMeasurement) -> None:
-            self._metrics.epoch(epoch.seconds)
-            on_epoch(epoch)
-
         process = self._idle.pop() if self._idle else SlotProcess(self._place, self._threads)
         self._at_work[assignment.fence] = process
         try:
-            return await process.train(announcement, assignment, pass_on, partial(self._metrics.gauge, process), on_port)
+            gauge = partial(self._metrics.gauge, process)
+            return await process.train(announcement, assignment, on_epoch, gauge, on_port, on_stage)
         finally:
             self._metrics.forget(process)
             del self._at_work[assignment.fence]

@@ -9,6 +9,7 @@ from typing import Self
 
 from nasfleet.address import Address, parse_address
 from nasfleet.errors import InvalidInputError
+from nasfleet.tracing import asks_for_traces
 from nasfleet_controller.access.certificates import Certificates
 
 
@@ -34,6 +35,7 @@ class ControllerConfig:
         kubeconfig: a file that says which cluster reviews callers; empty for the service account of the pod.
         audience: for whom the tokens of callers are.
         operator_account: user name of the operator, who may do everything that can be asked; empty for nobody.
+        traces: whether OpenTelemetry's own variables ask for traces; it reads the rest of them itself.
         exit_with_parent: stop when standard input ends, so that nothing is left behind if the parent is killed.
     """
 
@@ -47,6 +49,7 @@ class ControllerConfig:
     kubeconfig: str
     audience: str
     operator_account: str
+    traces: bool
     exit_with_parent: bool
 
     @classmethod
@@ -65,6 +68,7 @@ class ControllerConfig:
             kubeconfig=chosen.kubeconfig,
             audience=chosen.audience,
             operator_account=chosen.operator_account,
+            traces=asks_for_traces(environment),
             exit_with_parent=chosen.exit_with_parent,
         )
 

@@ -19,20 +19,24 @@ from nasfleet_controller.records import (
     TrialSettled,
 )
 from nasfleet_controller.snapshots import Snapshot
+from nasfleet_controller.trace_ids import trace_id
 
 log = structlog.get_logger()
 
 
 class EventLog:
-    """Writes down what was committed."""
+    """Writes down what was committed; if trials are traced, with the ids of their traces."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, traced: bool = False) -> None:
+        self._traced = traced
         self._names: dict[int, SearchName] = {}
+        self._uids: dict[int, str] = {}
         self._moves: dict[int, tuple[SearchState, str]] = {}
 
     def loaded(self, snapshot: Snapshot) -> None:
         """Take in the state at the start."""
         self._names = {found.search_id: found.name for found in snapshot.searches}
+        self._uids = {found.search_id: found.uid for found in snapshot.searches}
         self._moves = {found.search_id: (found.state, found.message) for found in snapshot.searches}
 
     def committed(self, records: Sequence[Record], _seconds: float) -> None:
@@ -46,11 +50,12 @@ class EventLog:
     def _take(self, record: Record) -> None:
         match record:
             case SearchCreated():
-                self._names[record.search_id] = record.name
+                self._names[record.search_id], self._uids[record.search_id] = record.name, record.uid
                 log.info("search_created", search=str(record.name), strategy=type(record.spec.strategy).__name__)
             case SearchMoved():
                 self._moved(record)
             case SearchDeleted():
+                del self._uids[record.search_id]
                 self._moves.pop(record.search_id, None)
                 log.info("search_deleted", search=str(self._names.pop(record.search_id)))
             case TrialRequeued(failure=failure) if failure.kind is not FailureKind.RETURNED:
@@ -69,4 +74,7 @@ class EventLog:
 
     def _failed(self, event: str, record: TrialRequeued | TrialSettled, failure: Failure) -> None:
         trial = TrialName(self._names[record.search_id], record.number)
-        log.warning(event, search=str(trial.search), trial=str(trial), kind=failure.kind.name.lower(), message=failure.message)
+        names = {"search": str(trial.search), "trial": str(trial)}
+        if self._traced:
+            names["trace_id"] = f"{trace_id(self._uids[record.search_id], record.number):032x}"
+        log.warning(event, **names, kind=failure.kind.name.lower(), message=failure.message)

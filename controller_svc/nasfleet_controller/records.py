@@ -123,7 +123,10 @@ class BatchProposed:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """A trial was leased; its state is RUNNING from here on. `waited_seconds` is how long the slot had been free."""
+    """A trial was leased; its state is RUNNING from here on. `waited_seconds` is how long the slot had been free.
+
+    That and the trainer's pool are not stored.
+    """
 
     fence: int
     search_id: int
@@ -132,6 +135,7 @@ class AttemptStarted:
     instance_id: str
     at: float
     waited_seconds: float = 0.0
+    pool: PoolName | None = None
 
 
 @dataclass(frozen=True, slots=True)

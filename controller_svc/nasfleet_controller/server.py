@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 import grpc
@@ -19,6 +20,7 @@ from nasfleet.address import Address
 from nasfleet.errors import ConflictError, InvalidInputError
 from nasfleet.names import PoolName
 from nasfleet.parent import when_parent_is_gone
+from nasfleet.tracing import exporting
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet_controller.access.certificates import Certificates, server_credentials
 from nasfleet_controller.access.guard import Guard
@@ -34,6 +36,9 @@ from nasfleet_controller.servicers.fleet import FleetServicer
 from nasfleet_controller.servicers.results import ResultsServicer, trial_to_proto
 from nasfleet_controller.servicers.searches import SearchServicer
 from nasfleet_controller.store.store import Store
+
+if TYPE_CHECKING:
+    from nasfleet_controller.traces import TrialTraces
 
 STOP_SECONDS = 1.0
 MOST_BYTES = 4 * 2**20
@@ -108,6 +113,7 @@ async def serve(config: ControllerConfig) -> None:
         raise InvalidInputError(f"protobuf runs on {api_implementation.Type()!r}, many times slower: install its binary wheel")
     metrics = ControllerMetrics()
     async with contextlib.AsyncExitStack() as stack:
+        traces = stack.enter_context(_traces()) if config.traces else None
         stack.enter_context(held(config.state))
         store = stack.enter_context(Store(config.store_url))
         door = Door(
@@ -118,7 +124,7 @@ async def serve(config: ControllerConfig) -> None:
             health=config.health,
         )
         metrics.registry.register(DiskCollector(config.state))
-        running, address, health = await stack.enter_async_context(serving(store, metrics, door))
+        running, address, health = await stack.enter_async_context(serving(store, metrics, door, traces))
         metrics_address = metrics.serve(config.metrics) if config.metrics else ""
         announcement = config.state / "controller.json"
         try:
@@ -127,6 +133,16 @@ async def serve(config: ControllerConfig) -> None:
         finally:
             announcement.unlink(missing_ok=True)
     log.info("stopped")
+
+
+@contextlib.contextmanager
+def _traces() -> Iterator["TrialTraces"]:
+    # It takes OpenTelemetry, which nobody needs who does not ask for traces.
+    from nasfleet_controller.traces import ChosenIds, TrialTraces
+
+    ids = ChosenIds()
+    with exporting("nasfleet-controller", ids) as tracer:
+        yield TrialTraces(tracer, ids)
 
 
 @contextlib.asynccontextmanager
@@ -143,14 +159,14 @@ async def _reviews(config: ControllerConfig) -> AsyncIterator[Reviews | None]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    store: Store, metrics: ControllerMetrics, door: Door
+    store: Store, metrics: ControllerMetrics, door: Door, traces: "TrialTraces | None" = None
 ) -> AsyncIterator[tuple[asyncio.Task[None], Address, Address | None]]:
     """Serve a store while the context lasts; give the runner's task, which ends only by an error, and both addresses."""
-    runner = Runner(store, metrics, EventLog())
+    runner = Runner(store, metrics, EventLog(traced=traces is not None), *([] if traces is None else [traces]))
     metrics.registry.register(StateCollector(runner))
     health = Health(SERVICES)
     servers = [grpc.aio.server(options=OPTIONS, interceptors=(metrics.calls, *_interceptors(door, runner)))]
-    _add_services(servers[0], runner, store)
+    _add_services(servers[0], runner, store, _untraced if traces is None else traces.traceparent)
     address, health_address = _listen(servers[0], door.listen, "--listen", door.certificates), None
     if door.health is not None:
         servers.append(grpc.aio.server(options=OPTIONS))
@@ -189,11 +205,16 @@ def _interceptors(door: Door, runner: Runner) -> tuple[Guard, ...]:
     return (Guard(door.reviews, door.operator_account, account_of),)
 
 
-def _add_services(server: grpc.aio.Server, runner: Runner, store: Store) -> None:
+def _untraced(_fence: int) -> str:
+    return ""
+
+
+def _add_services(server: grpc.aio.Server, runner: Runner, store: Store, traceparent: Callable[[int], str]) -> None:
     searches = SearchServicer(runner, SearchCommands(runner), lambda name: trial_to_proto(store.results.trial(name).trial))
     search_pb2_grpc.add_SearchServiceServicer_to_server(searches, server)
     results_pb2_grpc.add_ResultsServiceServicer_to_server(ResultsServicer(store.results, runner), server)
-    fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetServicer(runner, store.results.outcome_of), server)
+    fleet = FleetServicer(runner, store.results.outcome_of, traceparent)
+    fleet_pb2_grpc.add_FleetServiceServicer_to_server(fleet, server)
     reflection.enable_server_reflection((*SERVICES, SERVICE_NAME, reflection.SERVICE_NAME), server)
 
 

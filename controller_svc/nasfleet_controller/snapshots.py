@@ -59,6 +59,15 @@ class SettledTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialTimes:
+    """When a trial was proposed, since when it is where it is (waiting, leased, or settled), and its attempts so far."""
+
+    proposed_at: float
+    since: float
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SearchSnapshot:
     """A search as the store has it.
 
@@ -80,6 +89,7 @@ class SearchSnapshot:
         update: the last update, with its checkpoint.
         credits: of the last settled trials with a reward, by settle order, as far back as its strategy looks.
         mean_rewards: those of the last updates, in order; as many as a stopping rule may ask for.
+        times: of `open_trials` and `unlearned`, by number; nothing is decided by them.
     """
 
     search_id: int
@@ -108,6 +118,7 @@ class SearchSnapshot:
     known: Mapping[str, KnownReward] = field(default_factory=dict)
     curves: tuple[TrialCurve, ...] = ()
     warmed: SearchWarmed | None = None
+    times: Mapping[int, TrialTimes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

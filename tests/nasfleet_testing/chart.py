@@ -87,6 +87,7 @@ VALUE_SETS: Mapping[str, Mapping[str, Any]] = {
         "networkPolicy": {
             "clients": [{"podSelector": {"matchLabels": {"app": "notebook"}}}],
             "prometheus": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "prometheus"}}}],
+            "controllerEgress": [{"to": [{"podSelector": {"matchLabels": {"app": "collector"}}}], "ports": [{"port": 4317}]}],
             "trainerEgress": [{"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443}]}],
         },
         "monitoring": {
@@ -111,6 +112,7 @@ OPEN = {
     "trainers.pool.spec",
     "networkPolicy.clients",
     "networkPolicy.prometheus",
+    "networkPolicy.controllerEgress",
     "networkPolicy.trainerEgress",
 }
 

@@ -30,7 +30,7 @@ from nasfleet_controller.records import (
     TrialSettled,
     TrialState,
 )
-from nasfleet_controller.snapshots import HeldLease, KnownReward, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
+from nasfleet_controller.snapshots import HeldLease, KnownReward, OpenTrial, SearchSnapshot, SettledTrial, Snapshot, TrialTimes
 from nasfleet_controller.strategies.strategy import Update
 
 DECISIONS = (ChoiceDecision(name="width", options=(16, 32)), ChoiceDecision(name="depth", options=(2, 4)))
@@ -56,13 +56,21 @@ class Story:
     open: dict[int, OpenTrial] = field(default_factory=dict)
     unlearned: list[SettledTrial] = field(default_factory=list)
     known: dict[str, KnownReward] = field(default_factory=dict)
+    times: dict[int, TrialTimes] = field(default_factory=dict)
+
+    def moved(self, number: int, at: float, attempts: int = 0) -> None:
+        """Take note that a trial waits, is leased or is settled from now on, after so many more attempts."""
+        times = self.times[number]
+        self.times[number] = TrialTimes(times.proposed_at, at, times.attempts + attempts)
 
     def expected(self) -> SearchSnapshot:
         learns = isinstance(self.snapshot.spec.strategy, Reinforce)
         reuses = self.snapshot.spec.duplicates is Duplicates.REUSE
         opened = tuple(self.open[number] for number in sorted(self.open))
         unlearned, known = tuple(self.unlearned) if learns else (), self.known if reuses else {}
-        return replace(self.snapshot, open_trials=opened, unlearned=unlearned, known=known)
+        numbers = {trial.number for trial in (*opened, *unlearned)}
+        times = {number: times for number, times in self.times.items() if number in numbers}
+        return replace(self.snapshot, open_trials=opened, unlearned=unlearned, known=known, times=times)
 
 
 class History:
@@ -162,6 +170,7 @@ class History:
         )
         self.records.append(BatchProposed(before.search_id, before.batches, version, layers, proposals, self._at))
         for one in proposals:
+            story.times[one.number] = TrialTimes(self._at, self._at)
             story.open[one.number] = OpenTrial(
                 one.number, before.batches, version, layers, one.tokens, canonical_hash=one.canonical_hash
             )
@@ -176,6 +185,7 @@ class History:
             self._fence += 1
             lease = HeldLease(self._fence, f"trainer-{self._rng.randrange(3)}", "instance")
             story.open[trial.number] = replace(trial, lease=lease)
+            story.moved(trial.number, self._at, attempts=1)
             search_id = story.snapshot.search_id
             self.records.append(AttemptStarted(lease.fence, search_id, trial.number, lease.trainer, "instance", self._at))
 
@@ -209,6 +219,7 @@ class History:
         trial = _failed(replace(trial, lease=None), failure)
         if self._rng.random() < 0.5:
             story.open[trial.number] = trial
+            story.moved(trial.number, self._at)
             self.records.append(TrialRequeued(story.snapshot.search_id, trial.number, failure))
         else:
             self._settle(story, trial, lease, None, failure)
@@ -245,6 +256,7 @@ class History:
         before = story.snapshot
         order = before.succeeded + before.failed + before.lost + 1
         del story.open[trial.number]
+        story.moved(trial.number, self._at)
         story.unlearned.append(
             SettledTrial(trial.number, trial.batch, trial.policy_version, trial.layers, trial.tokens, reward, order)
         )

@@ -1,5 +1,6 @@
 """Real programs as tests start, stop and kill them: what they print goes to a file, and none outlives its test."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PATIENCE_SECONDS = 60.0  # on busy cores; only a failing test waits so long
 POLL_SECONDS = 0.02
@@ -79,3 +81,9 @@ def eventually(condition: Callable[[], bool], what: str, within: float = PATIENC
     while not condition():
         assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
         time.sleep(POLL_SECONDS)
+
+
+def said(log: str, event: str) -> list[dict[str, Any]]:
+    """Return what a program has logged as an event."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == event]

@@ -1,20 +1,12 @@
 """A failure can be followed through the logs of both programs by the name of its trial."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from nasfleet.catalogue import FailureRates, Synthetic
 from nasfleet.client import Client
 from nasfleet.v1.search_pb2 import SEARCH_STATE_COMPLETED
-from nasfleet_testing.processes import eventually
+from nasfleet_testing.processes import eventually, said
 from nasfleet_testing.programs import SEARCH, controller, synthetic_search, trainer
-
-
-def said(log: str, event: str) -> list[dict[str, Any]]:
-    """Return what was logged as an event."""
-    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    return [line for line in lines if line["event"] == event]
 
 
 def test_a_failure_is_named_alike_by_the_trainer_that_had_it_and_by_the_controller(tmp_path: Path) -> None:

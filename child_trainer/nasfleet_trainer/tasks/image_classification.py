@@ -24,6 +24,7 @@ from nasfleet_trainer.failures import CannotBuildError
 from nasfleet_trainer.keeping import Keeping
 from nasfleet_trainer.networks.conv_net import ConvNetwork
 from nasfleet_trainer.networks.mlp import MlpNetwork
+from nasfleet_trainer.stages import stage
 from nasfleet_trainer.tasks.task import ChildRun, Report
 from nasfleet_trainer.training import Examples, Training
 
@@ -63,8 +64,10 @@ class ImageClassificationTask:
                 "search convChain or mlp, or train with a task of your own"
             )
         if self._prepared is None:
-            self._prepared = prepare(self._section, run)
-        network = build(description, self._prepared, run.seed)
+            with stage("load"):
+                self._prepared = prepare(self._section, run)
+        with stage("build"):
+            network = build(description, self._prepared, run.seed)
         epochs = self._train(network, description, self._prepared, run, report)
         measurement = _measurement(description, self._prepared, epochs, time.perf_counter() - started)
         return self._keeping.keep(run, network, measurement, _facts(self._section, run, self._prepared))

@@ -21,6 +21,7 @@ from nasfleet_trainer.language_size import LanguageModelSize, size_of
 from nasfleet_trainer.language_training import LanguageTraining
 from nasfleet_trainer.networks.cell_layer import CellLayer
 from nasfleet_trainer.networks.language_model import LanguageModel
+from nasfleet_trainer.stages import stage
 from nasfleet_trainer.tasks.task import ChildRun, Report
 
 
@@ -51,8 +52,10 @@ class LanguageModelingTask:
                 "task of your own"
             )
         if self._text is None:
-            self._text = read_text(self._section, run.data_dir)
-        child = build(cell, self._section, len(self._text.vocabulary), run)
+            with stage("load"):
+                self._text = read_text(self._section, run.data_dir)
+        with stage("build"):
+            child = build(cell, self._section, len(self._text.vocabulary), run)
         epochs = self._train(child.network, self._text, run.seed, report)
         seconds = time.perf_counter() - started
         measurement = Measurement(

@@ -17,6 +17,7 @@ from nasfleet_trainer.failures import CannotBuildError
 from nasfleet_trainer.inheritance import bequeath, inherit, layers_folder
 from nasfleet_trainer.keeping import Keeping
 from nasfleet_trainer.networks.mlp import MlpNetwork
+from nasfleet_trainer.stages import stage
 from nasfleet_trainer.tasks.task import ChildRun, Report
 
 
@@ -37,7 +38,8 @@ class LunarLanderTask:
     def _train(self, run: ChildRun, description: Mlp, report: Report) -> Measurement:
         started = time.perf_counter()
         device = torch.device(run.device)
-        network = build(description, run.seed)
+        with stage("build"):
+            network = build(description, run.seed)
         folder = layers_folder(run.artifacts_dir, run.trial) if self._section.inherit_layers else None
         if folder is not None:
             inherit(network, description, folder)

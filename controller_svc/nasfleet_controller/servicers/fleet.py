@@ -24,10 +24,19 @@ LEASE_SECONDS = 30.0
 
 
 class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
-    """Lets trainers work, takes pools in and shows what they do."""
+    """Lets trainers work, takes pools in and shows what they do.
 
-    def __init__(self, runner: Runner, outcome_of: Callable[[int], str | None]) -> None:
+    The store's `outcome_of` and the traces' `traceparent` are asked by fence.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        outcome_of: Callable[[int], str | None],
+        traceparent: Callable[[int], str],
+    ) -> None:
         self._runner = runner
+        self._traceparent = traceparent
         self._outcome_of = outcome_of
 
     @translating_stream
@@ -49,7 +58,7 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
             await self._runner.submit(lambda: self._runner.state.connect(connection, profile, held, this_moment()))
             listening = asyncio.create_task(self._listen(connection, first, request_iterator))
             while (orders := await connection.take()) is not None:
-                yield orders_to_proto(orders)
+                yield orders_to_proto(orders, self._traceparent)
         finally:
             if listening is not None:
                 listening.cancel()

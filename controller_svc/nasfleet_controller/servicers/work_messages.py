@@ -1,7 +1,7 @@
 """What is said on a trainer's stream, translated to and from the runner's words."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from nasfleet import PROTOCOL_VERSION
 from nasfleet.catalogue.wire import block_to_proto
@@ -98,15 +98,15 @@ def _space(sent: fleet_pb2.Lowered) -> tuple[Decision, ...] | Unable | NoSpace:
             return Unable("it says so in words that are not known here; give trainer and controller the same version")
 
 
-def orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
-    """Return what a trainer is told."""
+def orders_to_proto(orders: Orders, traceparent: Callable[[int], str]) -> fleet_pb2.WorkResponse:
+    """Return what a trainer is told; `traceparent` gives the span of a lease, by its fence."""
     return fleet_pb2.WorkResponse(
         acknowledgements=[
             fleet_pb2.Acknowledgement(outcome_id=outcome_id, status=fleet_pb2.OutcomeStatus.ValueType(status.value))
             for outcome_id, status in orders.acknowledged
         ],
         searches=[fleet_pb2.SearchAnnouncement(search=str(name), spec=spec_to_proto(spec)) for name, spec in orders.searches],
-        assignments=[_assignment(assignment) for assignment in orders.assignments],
+        assignments=[_assignment(assignment, traceparent) for assignment in orders.assignments],
         stopped_fences=orders.stopped,
         wanted_back_fences=orders.wanted_back,
         lowerings=[_lowering(lowering) for lowering in orders.lowerings],
@@ -115,13 +115,14 @@ def orders_to_proto(orders: Orders) -> fleet_pb2.WorkResponse:
     )
 
 
-def _assignment(assignment: Assignment) -> fleet_pb2.Assignment:
+def _assignment(assignment: Assignment, traceparent: Callable[[int], str]) -> fleet_pb2.Assignment:
     message = fleet_pb2.Assignment(
         fence=assignment.fence,
         trial=str(TrialName(assignment.search, assignment.number)),
         tokens=assignment.tokens,
         layers=assignment.layers,
         seed=assignment.seed,
+        traceparent=traceparent(assignment.fence),
     )
     if (place := assignment.gang) is not None:
         message.gang.rank, message.gang.size = place.rank, place.size

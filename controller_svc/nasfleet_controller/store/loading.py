@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, or_, select
 
 from nasfleet.catalogue import Duplicates, Reinforce, SearchSpec
 from nasfleet.catalogue.convergence import MOST_UPDATES
@@ -16,7 +16,15 @@ from nasfleet.v1.catalogue_pb2 import SearchSpec as SearchSpecMessage
 from nasfleet_controller.early_stopping import TrialCurve, teaches
 from nasfleet_controller.records import SearchState, TrialState
 from nasfleet_controller.reward_average import moved
-from nasfleet_controller.snapshots import HeldLease, KnownReward, OpenTrial, SearchSnapshot, SettledTrial, Snapshot
+from nasfleet_controller.snapshots import (
+    HeldLease,
+    KnownReward,
+    OpenTrial,
+    SearchSnapshot,
+    SettledTrial,
+    Snapshot,
+    TrialTimes,
+)
 from nasfleet_controller.store.declarations import FENCE, SEARCH_ID, high_mark
 from nasfleet_controller.store.pools import load_pools
 from nasfleet_controller.store.priors import load_priors
@@ -68,6 +76,7 @@ def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
         warmed=None if spec.warm_start is None else load_priors(connection, row.search_id),
         curves=() if spec.early_stopping is None else _curves(connection, row.search_id),
         known=_known(connection, row.search_id) if spec.duplicates is Duplicates.REUSE else {},
+        times=_times(connection, row.search_id, learns=isinstance(spec.strategy, Reinforce)),
     )
 
 
@@ -157,6 +166,30 @@ def _unlearned(connection: Connection, search_id: int, spec: SearchSpec) -> tupl
         )
         for row in connection.execute(select(trials).where(*of_search).order_by(trials.c.settle_order))
     )
+
+
+def _times(connection: Connection, search_id: int, *, learns: bool) -> dict[int, TrialTimes]:
+    """Return when what happened to the trials that are open or, in a search that learns, not learned from."""
+    unsettled = trials.c.state.in_(_OPEN)
+    wanted = or_(unsettled, trials.c.learned.is_(False)) if learns else unsettled
+    columns = (trials, attempts.c.started_at.label("leased_at"), attempts.c.ended_at.label("waits_from"))
+    query = select(*columns).outerjoin(attempts, trials.c.fence == attempts.c.fence)
+    return {
+        row.number: TrialTimes(row.proposed_at, _since(row), row.attempt_count)
+        for row in connection.execute(query.where(trials.c.search_id == search_id, wanted))
+    }
+
+
+def _since(row: Row[Any]) -> float:
+    """Return since when a trial is in its state."""
+    match TrialState(row.state):
+        case TrialState.QUEUED:
+            since = row.proposed_at if row.waits_from is None else row.waits_from
+        case TrialState.RUNNING:
+            since = row.leased_at
+        case TrialState.SUCCEEDED | TrialState.FAILED:
+            since = row.ended_at
+    return float(since)
 
 
 def _credits(connection: Connection, search_id: int, spec: SearchSpec) -> tuple[Credit, ...]:

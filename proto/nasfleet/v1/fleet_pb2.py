@@ -26,7 +26,7 @@ from nasfleet.v1 import catalogue_pb2 as nasfleet_dot_v1_dot_catalogue__pb2
 from nasfleet.v1 import trial_pb2 as nasfleet_dot_v1_dot_trial__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nasfleet/v1/fleet.proto\x12\x0bnasfleet.v1\x1a\x1bnasfleet/v1/catalogue.proto\x1a\x17nasfleet/v1/trial.proto\"\xcc\x02\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0f\n\x07trainer\x18\x03 \x01(\t\x12\x0c\n\x04pool\x18\x04 \x01(\t\x12.\n\x06labels\x18\x05 \x03(\x0b\x32\x1e.nasfleet.v1.Hello.LabelsEntry\x12\r\n\x05slots\x18\x06 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12 \n\x13\x64\x65vice_memory_bytes\x18\x08 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0bheld_fences\x18\t \x03(\x04\x12\x15\n\rlowers_spaces\x18\n \x01(\x08\x12\x11\n\tgang_host\x18\x0b \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x16\n\x14_device_memory_bytes\"\x90\x01\n\x07Outcome\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x04\x12/\n\x0bmeasurement\x18\x03 \x01(\x0b\x32\x18.nasfleet.v1.MeasurementH\x00\x12\'\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x14.nasfleet.v1.FailureH\x00\x42\x08\n\x06result\"H\n\x08Progress\x12\r\n\x05\x66\x65nce\x18\x01 \x01(\x04\x12-\n\x06\x65pochs\x18\x02 \x03(\x0b\x32\x1d.nasfleet.v1.EpochMeasurement\"^\n\x08Lowering\x12\x10\n\x08lowering\x18\x01 \x01(\x04\x12\'\n\x05space\x18\x02 \x01(\x0b\x32\x18.nasfleet.v1.PluginSpace\x12\x17\n\x0ftimeout_seconds\x18\x03 \x01(\x01\"{\n\x07Lowered\x12\x10\n\x08lowering\x18\x01 \x01(\x04\x12.\n\tdecisions\x18\x02 \x01(\x0b\x32\x19.nasfleet.v1.DecisionListH\x00\x12\x10\n\x06unable\x18\x03 \x01(\tH\x00\x12\x12\n\x08no_space\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"7\n\nRendezvous\x12\r\n\x05\x66\x65nce\x18\x01 \x01(\x04\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\xff\x01\n\x0bWorkRequest\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x12.nasfleet.v1.Hello\x12\x16\n\x0estarted_fences\x18\x02 \x03(\x04\x12\'\n\x08progress\x18\x03 \x03(\x0b\x32\x15.nasfleet.v1.Progress\x12&\n\x08outcomes\x18\x04 \x03(\x0b\x32\x14.nasfleet.v1.Outcome\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\x12%\n\x07lowered\x18\x06 \x03(\x0b\x32\x14.nasfleet.v1.Lowered\x12+\n\nrendezvous\x18\x07 \x03(\x0b\x32\x17.nasfleet.v1.Rendezvous\"U\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x15\n\rlease_seconds\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\"h\n\tGangPlace\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\x30\n\nrendezvous\x18\x03 \x01(\x0b\x32\x17.nasfleet.v1.RendezvousH\x00\x88\x01\x01\x42\r\n\x0b_rendezvous\"\x9c\x01\n\nAssignment\x12\r\n\x05\x66\x65nce\x18\x01 \x01(\x04\x12\r\n\x05trial\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x03(\r\x12\x13\n\x06layers\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12)\n\x04gang\x18\x06 \x01(\x0b\x32\x16.nasfleet.v1.GangPlaceH\x01\x88\x01\x01\x42\t\n\x07_layersB\x07\n\x05_gang\"K\n\x12SearchAnnouncement\x12\x0e\n\x06search\x18\x01 \x01(\t\x12%\n\x04spec\x18\x02 \x01(\x0b\x32\x17.nasfleet.v1.SearchSpec\"Q\n\x0f\x41\x63knowledgement\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12*\n\x06status\x18\x02 \x01(\x0e\x32\x1a.nasfleet.v1.OutcomeStatus\"\xd7\x02\n\x0cWorkResponse\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.nasfleet.v1.Welcome\x12\x36\n\x10\x61\x63knowledgements\x18\x02 \x03(\x0b\x32\x1c.nasfleet.v1.Acknowledgement\x12,\n\x0b\x61ssignments\x18\x03 \x03(\x0b\x32\x17.nasfleet.v1.Assignment\x12\x16\n\x0estopped_fences\x18\x04 \x03(\x04\x12\r\n\x05\x64rain\x18\x05 \x01(\x08\x12\x31\n\x08searches\x18\x06 \x03(\x0b\x32\x1f.nasfleet.v1.SearchAnnouncement\x12\x1a\n\x12wanted_back_fences\x18\x07 \x03(\x04\x12(\n\tlowerings\x18\x08 \x03(\x0b\x32\x15.nasfleet.v1.Lowering\x12\x1a\n\x12\x65nded_early_fences\x18\t \x03(\x04\"\xd6\x02\n\x07Trainer\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.nasfleet.v1.TrainerState\x12\r\n\x05slots\x18\x06 \x01(\r\x12&\n\x06trials\x18\x07 \x03(\x0b\x32\x16.nasfleet.v1.HeldTrial\x12\x16\n\x0emeasured_count\x18\x08 \x01(\x04\x12\x16\n\x0esilent_seconds\x18\t \x01(\x01\x12 \n\x13\x64\x65vice_memory_bytes\x18\n \x01(\x04H\x00\x88\x01\x01\x12\x19\n\x0cidle_seconds\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08\x63ordoned\x18\x0c \x01(\x08\x42\x16\n\x14_device_memory_bytesB\x0f\n\r_idle_seconds\"g\n\tHeldTrial\x12\r\n\x05trial\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x04\x12\x0f\n\x07started\x18\x03 \x01(\x08\x12\r\n\x05\x65poch\x18\x04 \x01(\r\x12\x12\n\x05value\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\"\xd1\x01\n\x04Pool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x06labels\x18\x02 \x03(\x0b\x32\x1d.nasfleet.v1.Pool.LabelsEntry\x12\x17\n\x0fservice_account\x18\x03 \x01(\t\x12\x13\n\x0bwanted_size\x18\x04 \x01(\r\x12\x19\n\x11\x63ordoned_trainers\x18\x05 \x03(\t\x12\x14\n\x0cwanted_slots\x18\x06 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xec\x01\n\x11\x45nsurePoolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12:\n\x06labels\x18\x02 \x03(\x0b\x32*.nasfleet.v1.EnsurePoolRequest.LabelsEntry\x12\x17\n\x0fservice_account\x18\x03 \x01(\t\x12\x13\n\x0bwanted_size\x18\x04 \x01(\r\x12\x19\n\x11\x63ordoned_trainers\x18\x05 \x03(\t\x12\x15\n\rgone_trainers\x18\x06 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"5\n\x12\x45nsurePoolResponse\x12\x1f\n\x04pool\x18\x01 \x01(\x0b\x32\x11.nasfleet.v1.Pool\"!\n\x11\x44\x65letePoolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x14\n\x12\x44\x65letePoolResponse\"\x1f\n\x0fGetFleetRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\"s\n\x10GetFleetResponse\x12&\n\x08trainers\x18\x01 \x03(\x0b\x32\x14.nasfleet.v1.Trainer\x12\x15\n\rqueued_trials\x18\x02 \x01(\x04\x12 \n\x05pools\x18\x03 \x03(\x0b\x32\x11.nasfleet.v1.Pool\"(\n\x14\x44rainTrainersRequest\x12\x10\n\x08trainers\x18\x01 \x03(\t\")\n\x15\x44rainTrainersResponse\x12\x10\n\x08trainers\x18\x01 \x03(\t*\x82\x01\n\rOutcomeStatus\x12\x1e\n\x1aOUTCOME_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16OUTCOME_STATUS_COUNTED\x10\x01\x12\x1c\n\x18OUTCOME_STATUS_DUPLICATE\x10\x02\x12\x17\n\x13OUTCOME_STATUS_LATE\x10\x03*\x91\x01\n\x0cTrainerState\x12\x1d\n\x19TRAINER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TRAINER_STATE_IDLE\x10\x01\x12\x16\n\x12TRAINER_STATE_BUSY\x10\x02\x12\x1a\n\x16TRAINER_STATE_DRAINING\x10\x03\x12\x16\n\x12TRAINER_STATE_LOST\x10\x04\x32\x8e\x03\n\x0c\x46leetService\x12?\n\x04Work\x12\x18.nasfleet.v1.WorkRequest\x1a\x19.nasfleet.v1.WorkResponse(\x01\x30\x01\x12M\n\nEnsurePool\x12\x1e.nasfleet.v1.EnsurePoolRequest\x1a\x1f.nasfleet.v1.EnsurePoolResponse\x12M\n\nDeletePool\x12\x1e.nasfleet.v1.DeletePoolRequest\x1a\x1f.nasfleet.v1.DeletePoolResponse\x12G\n\x08GetFleet\x12\x1c.nasfleet.v1.GetFleetRequest\x1a\x1d.nasfleet.v1.GetFleetResponse\x12V\n\rDrainTrainers\x12!.nasfleet.v1.DrainTrainersRequest\x1a\".nasfleet.v1.DrainTrainersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17nasfleet/v1/fleet.proto\x12\x0bnasfleet.v1\x1a\x1bnasfleet/v1/catalogue.proto\x1a\x17nasfleet/v1/trial.proto\"\xcc\x02\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0f\n\x07trainer\x18\x03 \x01(\t\x12\x0c\n\x04pool\x18\x04 \x01(\t\x12.\n\x06labels\x18\x05 \x03(\x0b\x32\x1e.nasfleet.v1.Hello.LabelsEntry\x12\r\n\x05slots\x18\x06 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x07 \x01(\t\x12 \n\x13\x64\x65vice_memory_bytes\x18\x08 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0bheld_fences\x18\t \x03(\x04\x12\x15\n\rlowers_spaces\x18\n \x01(\x08\x12\x11\n\tgang_host\x18\x0b \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x16\n\x14_device_memory_bytes\"\x90\x01\n\x07Outcome\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x04\x12/\n\x0bmeasurement\x18\x03 \x01(\x0b\x32\x18.nasfleet.v1.MeasurementH\x00\x12\'\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x14.nasfleet.v1.FailureH\x00\x42\x08\n\x06result\"H\n\x08Progress\x12\r\n\x05\x66\x65nce\x18\x01 \x01(\x04\x12-\n\x06\x65pochs\x18\x02 \x03(\x0b\x32\x1d.nasfleet.v1.EpochMeasurement\"^\n\x08Lowering\x12\x10\n\x08lowering\x18\x01 \x01(\x04\x12\'\n\x05space\x18\x02 \x01(\x0b\x32\x18.nasfleet.v1.PluginSpace\x12\x17\n\x0ftimeout_seconds\x18\x03 \x01(\x01\"{\n\x07Lowered\x12\x10\n\x08lowering\x18\x01 \x01(\x04\x12.\n\tdecisions\x18\x02 \x01(\x0b\x32\x19.nasfleet.v1.DecisionListH\x00\x12\x10\n\x06unable\x18\x03 \x01(\tH\x00\x12\x12\n\x08no_space\x18\x04 \x01(\tH\x00\x42\x08\n\x06result\"7\n\nRendezvous\x12\r\n\x05\x66\x65nce\x18\x01 \x01(\x04\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\xff\x01\n\x0bWorkRequest\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x12.nasfleet.v1.Hello\x12\x16\n\x0estarted_fences\x18\x02 \x03(\x04\x12\'\n\x08progress\x18\x03 \x03(\x0b\x32\x15.nasfleet.v1.Progress\x12&\n\x08outcomes\x18\x04 \x03(\x0b\x32\x14.nasfleet.v1.Outcome\x12\x10\n\x08\x64raining\x18\x05 \x01(\x08\x12%\n\x07lowered\x18\x06 \x03(\x0b\x32\x14.nasfleet.v1.Lowered\x12+\n\nrendezvous\x18\x07 \x03(\x0b\x32\x17.nasfleet.v1.Rendezvous\"U\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x15\n\rlease_seconds\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\"h\n\tGangPlace\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\x30\n\nrendezvous\x18\x03 \x01(\x0b\x32\x17.nasfleet.v1.RendezvousH\x00\x88\x01\x01\x42\r\n\x0b_rendezvous\"\xb1\x01\n\nAssignment\x12\r\n\x05\x66\x65nce\x18\x01 \x01(\x04\x12\r\n\x05trial\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x03(\r\x12\x13\n\x06layers\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12)\n\x04gang\x18\x06 \x01(\x0b\x32\x16.nasfleet.v1.GangPlaceH\x01\x88\x01\x01\x12\x13\n\x0btraceparent\x18\x07 \x01(\tB\t\n\x07_layersB\x07\n\x05_gang\"K\n\x12SearchAnnouncement\x12\x0e\n\x06search\x18\x01 \x01(\t\x12%\n\x04spec\x18\x02 \x01(\x0b\x32\x17.nasfleet.v1.SearchSpec\"Q\n\x0f\x41\x63knowledgement\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12*\n\x06status\x18\x02 \x01(\x0e\x32\x1a.nasfleet.v1.OutcomeStatus\"\xd7\x02\n\x0cWorkResponse\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.nasfleet.v1.Welcome\x12\x36\n\x10\x61\x63knowledgements\x18\x02 \x03(\x0b\x32\x1c.nasfleet.v1.Acknowledgement\x12,\n\x0b\x61ssignments\x18\x03 \x03(\x0b\x32\x17.nasfleet.v1.Assignment\x12\x16\n\x0estopped_fences\x18\x04 \x03(\x04\x12\r\n\x05\x64rain\x18\x05 \x01(\x08\x12\x31\n\x08searches\x18\x06 \x03(\x0b\x32\x1f.nasfleet.v1.SearchAnnouncement\x12\x1a\n\x12wanted_back_fences\x18\x07 \x03(\x04\x12(\n\tlowerings\x18\x08 \x03(\x0b\x32\x15.nasfleet.v1.Lowering\x12\x1a\n\x12\x65nded_early_fences\x18\t \x03(\x04\"\xd6\x02\n\x07Trainer\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.nasfleet.v1.TrainerState\x12\r\n\x05slots\x18\x06 \x01(\r\x12&\n\x06trials\x18\x07 \x03(\x0b\x32\x16.nasfleet.v1.HeldTrial\x12\x16\n\x0emeasured_count\x18\x08 \x01(\x04\x12\x16\n\x0esilent_seconds\x18\t \x01(\x01\x12 \n\x13\x64\x65vice_memory_bytes\x18\n \x01(\x04H\x00\x88\x01\x01\x12\x19\n\x0cidle_seconds\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08\x63ordoned\x18\x0c \x01(\x08\x42\x16\n\x14_device_memory_bytesB\x0f\n\r_idle_seconds\"g\n\tHeldTrial\x12\r\n\x05trial\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x04\x12\x0f\n\x07started\x18\x03 \x01(\x08\x12\r\n\x05\x65poch\x18\x04 \x01(\r\x12\x12\n\x05value\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\"\xd1\x01\n\x04Pool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x06labels\x18\x02 \x03(\x0b\x32\x1d.nasfleet.v1.Pool.LabelsEntry\x12\x17\n\x0fservice_account\x18\x03 \x01(\t\x12\x13\n\x0bwanted_size\x18\x04 \x01(\r\x12\x19\n\x11\x63ordoned_trainers\x18\x05 \x03(\t\x12\x14\n\x0cwanted_slots\x18\x06 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xec\x01\n\x11\x45nsurePoolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12:\n\x06labels\x18\x02 \x03(\x0b\x32*.nasfleet.v1.EnsurePoolRequest.LabelsEntry\x12\x17\n\x0fservice_account\x18\x03 \x01(\t\x12\x13\n\x0bwanted_size\x18\x04 \x01(\r\x12\x19\n\x11\x63ordoned_trainers\x18\x05 \x03(\t\x12\x15\n\rgone_trainers\x18\x06 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"5\n\x12\x45nsurePoolResponse\x12\x1f\n\x04pool\x18\x01 \x01(\x0b\x32\x11.nasfleet.v1.Pool\"!\n\x11\x44\x65letePoolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x14\n\x12\x44\x65letePoolResponse\"\x1f\n\x0fGetFleetRequest\x12\x0c\n\x04pool\x18\x01 \x01(\t\"s\n\x10GetFleetResponse\x12&\n\x08trainers\x18\x01 \x03(\x0b\x32\x14.nasfleet.v1.Trainer\x12\x15\n\rqueued_trials\x18\x02 \x01(\x04\x12 \n\x05pools\x18\x03 \x03(\x0b\x32\x11.nasfleet.v1.Pool\"(\n\x14\x44rainTrainersRequest\x12\x10\n\x08trainers\x18\x01 \x03(\t\")\n\x15\x44rainTrainersResponse\x12\x10\n\x08trainers\x18\x01 \x03(\t*\x82\x01\n\rOutcomeStatus\x12\x1e\n\x1aOUTCOME_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16OUTCOME_STATUS_COUNTED\x10\x01\x12\x1c\n\x18OUTCOME_STATUS_DUPLICATE\x10\x02\x12\x17\n\x13OUTCOME_STATUS_LATE\x10\x03*\x91\x01\n\x0cTrainerState\x12\x1d\n\x19TRAINER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TRAINER_STATE_IDLE\x10\x01\x12\x16\n\x12TRAINER_STATE_BUSY\x10\x02\x12\x1a\n\x16TRAINER_STATE_DRAINING\x10\x03\x12\x16\n\x12TRAINER_STATE_LOST\x10\x04\x32\x8e\x03\n\x0c\x46leetService\x12?\n\x04Work\x12\x18.nasfleet.v1.WorkRequest\x1a\x19.nasfleet.v1.WorkResponse(\x01\x30\x01\x12M\n\nEnsurePool\x12\x1e.nasfleet.v1.EnsurePoolRequest\x1a\x1f.nasfleet.v1.EnsurePoolResponse\x12M\n\nDeletePool\x12\x1e.nasfleet.v1.DeletePoolRequest\x1a\x1f.nasfleet.v1.DeletePoolResponse\x12G\n\x08GetFleet\x12\x1c.nasfleet.v1.GetFleetRequest\x1a\x1d.nasfleet.v1.GetFleetResponse\x12V\n\rDrainTrainers\x12!.nasfleet.v1.DrainTrainersRequest\x1a\".nasfleet.v1.DrainTrainersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,10 +39,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POOL_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_ENSUREPOOLREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_ENSUREPOOLREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_OUTCOMESTATUS']._serialized_start=3293
-  _globals['_OUTCOMESTATUS']._serialized_end=3423
-  _globals['_TRAINERSTATE']._serialized_start=3426
-  _globals['_TRAINERSTATE']._serialized_end=3571
+  _globals['_OUTCOMESTATUS']._serialized_start=3314
+  _globals['_OUTCOMESTATUS']._serialized_end=3444
+  _globals['_TRAINERSTATE']._serialized_start=3447
+  _globals['_TRAINERSTATE']._serialized_end=3592
   _globals['_HELLO']._serialized_start=95
   _globals['_HELLO']._serialized_end=427
   _globals['_HELLO_LABELSENTRY']._serialized_start=358
@@ -64,39 +64,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GANGPLACE']._serialized_start=1273
   _globals['_GANGPLACE']._serialized_end=1377
   _globals['_ASSIGNMENT']._serialized_start=1380
-  _globals['_ASSIGNMENT']._serialized_end=1536
-  _globals['_SEARCHANNOUNCEMENT']._serialized_start=1538
-  _globals['_SEARCHANNOUNCEMENT']._serialized_end=1613
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=1615
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1696
-  _globals['_WORKRESPONSE']._serialized_start=1699
-  _globals['_WORKRESPONSE']._serialized_end=2042
-  _globals['_TRAINER']._serialized_start=2045
-  _globals['_TRAINER']._serialized_end=2387
-  _globals['_HELDTRIAL']._serialized_start=2389
-  _globals['_HELDTRIAL']._serialized_end=2492
-  _globals['_POOL']._serialized_start=2495
-  _globals['_POOL']._serialized_end=2704
+  _globals['_ASSIGNMENT']._serialized_end=1557
+  _globals['_SEARCHANNOUNCEMENT']._serialized_start=1559
+  _globals['_SEARCHANNOUNCEMENT']._serialized_end=1634
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=1636
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=1717
+  _globals['_WORKRESPONSE']._serialized_start=1720
+  _globals['_WORKRESPONSE']._serialized_end=2063
+  _globals['_TRAINER']._serialized_start=2066
+  _globals['_TRAINER']._serialized_end=2408
+  _globals['_HELDTRIAL']._serialized_start=2410
+  _globals['_HELDTRIAL']._serialized_end=2513
+  _globals['_POOL']._serialized_start=2516
+  _globals['_POOL']._serialized_end=2725
   _globals['_POOL_LABELSENTRY']._serialized_start=358
   _globals['_POOL_LABELSENTRY']._serialized_end=403
-  _globals['_ENSUREPOOLREQUEST']._serialized_start=2707
-  _globals['_ENSUREPOOLREQUEST']._serialized_end=2943
+  _globals['_ENSUREPOOLREQUEST']._serialized_start=2728
+  _globals['_ENSUREPOOLREQUEST']._serialized_end=2964
   _globals['_ENSUREPOOLREQUEST_LABELSENTRY']._serialized_start=358
   _globals['_ENSUREPOOLREQUEST_LABELSENTRY']._serialized_end=403
-  _globals['_ENSUREPOOLRESPONSE']._serialized_start=2945
-  _globals['_ENSUREPOOLRESPONSE']._serialized_end=2998
-  _globals['_DELETEPOOLREQUEST']._serialized_start=3000
-  _globals['_DELETEPOOLREQUEST']._serialized_end=3033
-  _globals['_DELETEPOOLRESPONSE']._serialized_start=3035
-  _globals['_DELETEPOOLRESPONSE']._serialized_end=3055
-  _globals['_GETFLEETREQUEST']._serialized_start=3057
-  _globals['_GETFLEETREQUEST']._serialized_end=3088
-  _globals['_GETFLEETRESPONSE']._serialized_start=3090
-  _globals['_GETFLEETRESPONSE']._serialized_end=3205
-  _globals['_DRAINTRAINERSREQUEST']._serialized_start=3207
-  _globals['_DRAINTRAINERSREQUEST']._serialized_end=3247
-  _globals['_DRAINTRAINERSRESPONSE']._serialized_start=3249
-  _globals['_DRAINTRAINERSRESPONSE']._serialized_end=3290
-  _globals['_FLEETSERVICE']._serialized_start=3574
-  _globals['_FLEETSERVICE']._serialized_end=3972
+  _globals['_ENSUREPOOLRESPONSE']._serialized_start=2966
+  _globals['_ENSUREPOOLRESPONSE']._serialized_end=3019
+  _globals['_DELETEPOOLREQUEST']._serialized_start=3021
+  _globals['_DELETEPOOLREQUEST']._serialized_end=3054
+  _globals['_DELETEPOOLRESPONSE']._serialized_start=3056
+  _globals['_DELETEPOOLRESPONSE']._serialized_end=3076
+  _globals['_GETFLEETREQUEST']._serialized_start=3078
+  _globals['_GETFLEETREQUEST']._serialized_end=3109
+  _globals['_GETFLEETRESPONSE']._serialized_start=3111
+  _globals['_GETFLEETRESPONSE']._serialized_end=3226
+  _globals['_DRAINTRAINERSREQUEST']._serialized_start=3228
+  _globals['_DRAINTRAINERSREQUEST']._serialized_end=3268
+  _globals['_DRAINTRAINERSRESPONSE']._serialized_start=3270
+  _globals['_DRAINTRAINERSRESPONSE']._serialized_end=3311
+  _globals['_FLEETSERVICE']._serialized_start=3595
+  _globals['_FLEETSERVICE']._serialized_end=3993
 # @@protoc_insertion_point(module_scope)

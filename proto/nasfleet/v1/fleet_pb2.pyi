@@ -481,6 +481,7 @@ class Assignment(_message.Message):
     LAYERS_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     GANG_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     fence: _builtins.int
     """The right to work on it."""
     trial: _builtins.str
@@ -489,6 +490,10 @@ class Assignment(_message.Message):
     """Depth of the space, for spaces that grow."""
     seed: _builtins.int
     """Seed of the child's training."""
+    traceparent: _builtins.str
+    """The attempt's span in the trace of its trial, as the header traceparent of W3C Trace Context; a trainer that traces adds its
+    spans below it, those of a gang all below the one. Empty where the controller does not trace; then trainers do not either.
+    """
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The choices taken."""
@@ -506,10 +511,11 @@ class Assignment(_message.Message):
         layers: _builtins.int | None = ...,
         seed: _builtins.int = ...,
         gang: Global___GangPlace | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_gang", b"_gang", "_layers", b"_layers", "gang", b"gang", "layers", b"layers"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gang", b"_gang", "_layers", b"_layers", "fence", b"fence", "gang", b"gang", "layers", b"layers", "seed", b"seed", "tokens", b"tokens", "trial", b"trial"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gang", b"_gang", "_layers", b"_layers", "fence", b"fence", "gang", b"gang", "layers", b"layers", "seed", b"seed", "tokens", b"tokens", "traceparent", b"traceparent", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gang: _TypeAlias = _typing.Literal["gang"]  # noqa: Y015
     _WhichOneofArgType__gang: _TypeAlias = _typing.Literal["_gang", b"_gang"]  # noqa: Y015
