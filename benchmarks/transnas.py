@@ -203,7 +203,7 @@ def study(chosen: argparse.Namespace) -> dict[Job, Found]:
             running[pool.submit(_one, problems[table, task], strategy, evaluations, seed, Path(folder))] = job
         for future in as_completed(running):
             job, one = running[future], future.result()
-            rows.writerow([*job, one.to_the_top, " ".join(f"{regret:.6g}" for regret in one.regrets)])
+            rows.writerow([*job, one.to_the_top, " ".join(f"{regret:.5g}" for regret in one.regrets)])
             file.flush()
             done[job] = one
     return done

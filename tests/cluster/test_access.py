@@ -263,6 +263,34 @@ class TestTrainers:
         found, details = await refused_stream(guarded, guarded.trust(TRAINER, pod=pod), request_)
         assert (found, why in details) == (code, True), details
 
+    async def test_stream_on_which_nothing_is_said_is_ended(self, guarded: Guarded) -> None:
+        trust = guarded.trust(TRAINER, pod="gpu-0")
+        assert trust.token is not None
+        async with guarded.channel() as channel:
+            call = FleetServiceStub(channel).Work(metadata=(("authorization", f"Bearer {trust.token.read_text()}"),))
+            await over(call)
+            assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert "no hello came within 20 s" in str(await call.details())
+
+    async def test_whoever_says_very_much_is_listened_to_no_faster_than_it_may_and_others_are(self, guarded: Guarded) -> None:
+        """Five hundred at once, then a hundred a second: the last of 800 messages is heard after three seconds."""
+        channel, call, _ = await greeted(guarded, guarded.trust(TRAINER, pod="gpu-0"), hello())
+        others, quiet, _ = await greeted(guarded, guarded.trust(TRAINER, pod="gpu-1"), hello("gpu-1"))
+        began = time.monotonic()
+        heard = {}
+
+        async def hears(of: Stream, who: str) -> None:
+            assert await acknowledged(of, 10**9, "last") == "OUTCOME_STATUS_LATE"
+            heard[who] = time.monotonic() - began
+
+        for _ in range(800):
+            await call.write(WorkRequest())
+        await asyncio.gather(hears(call, "busy"), hears(quiet, "quiet"))
+        assert heard["busy"] > 2.5
+        assert heard["quiet"] < heard["busy"]
+        for one in (channel, others):
+            await one.close(None)
+
     async def test_stream_ends_with_its_token(self, guarded: Guarded) -> None:
         channel, call, _ = await greeted(guarded, guarded.trust(TRAINER, pod="gpu-0", seconds=4), hello())
         began = time.monotonic()
