@@ -176,6 +176,19 @@ def test_cert_manager_takes_over_from_helm(certificates: Certificates) -> None:
     assert release.get("configmap", "nasfleet-controller-ca")["data"]["ca.crt"].encode() == made["ca.crt"]
 
 
+@pytest.mark.usefixtures("resources")
+def test_certificate_outlives_the_release_and_the_next_one_takes_it_up(certificates: Certificates) -> None:
+    release = certificates.release
+    release.install(tls=OWN, crds=OURS_ARE_THERE)
+    made = certificates.made()
+    release.uninstall()
+    release.install(tls=OWN, crds=OURS_ARE_THERE)
+    assert release.get("configmap", "nasfleet-controller-ca")["data"]["ca.crt"].encode() == made["ca.crt"]
+    assert certificates.made() == made
+    with pytest.raises(AssertionError, match="cannot be imported into the current release"):
+        release.upgrade(crds=OURS_ARE_THERE)
+
+
 def researcher(certificates: Certificates, folder: Path) -> Trust:
     """Return how somebody comes who may do with searches what they like, and has got ca.crt once."""
     where = f"--namespace={certificates.release.namespace}"
