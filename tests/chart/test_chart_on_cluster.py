@@ -1,31 +1,17 @@
 """The chart on a real API server: what it renders is taken as it stands, and Helm really installs, upgrades and removes it."""
 
-import base64
 import json
-import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from nasfleet_testing.chart import CHART, VALUE_SETS, Helm, pod_templates
+from nasfleet_testing.certificates import handshake
+from nasfleet_testing.chart import VALUE_SETS, Helm, pod_templates
 from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.processes import eventually
-
-CRDS = ("architecturesearches.nasfleet.dev", "trainerpools.nasfleet.dev")
-OURS_ARE_THERE = {"install": False}
-FILES = [f"--filename={file}" for file in sorted((CHART / "files" / "crds").glob("*.yaml"))]
-
-
-@pytest.fixture
-def resources(control_plane: ControlPlane) -> None:
-    """Our resources, as an earlier release has left them."""
-    if len(control_plane.do("get", "crd", *CRDS, "--ignore-not-found", "--output=name").splitlines()) == len(CRDS):
-        return
-    control_plane.do("apply", "--server-side", "--force-conflicts", *FILES)
-    control_plane.do("wait", "--for=condition=Established", "--timeout=30s", *FILES)
+from nasfleet_testing.release import CRDS, OURS_ARE_THERE, Release, values, write_files
 
 
 @pytest.fixture
@@ -70,56 +56,18 @@ def _pod(number: int, template: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"pod-{number}"}, "spec": spec}
 
 
-class Release:
-    """A release that Helm has installed in a namespace."""
-
-    def __init__(self, helm: Helm, plane: ControlPlane, namespace: str) -> None:
-        self._helm = helm
-        self._plane = plane
-        self.namespace = namespace
-
-    def install(self, **values: Any) -> str:
-        return self._helm.do("install", "nasfleet", str(CHART), f"--namespace={self.namespace}", values=values)
-
-    def upgrade(self, **values: Any) -> str:
-        return self._helm.do("upgrade", "nasfleet", str(CHART), f"--namespace={self.namespace}", values=values)
-
-    def uninstall(self) -> str:
-        return self._helm.do("uninstall", "nasfleet", f"--namespace={self.namespace}", "--wait=hookOnly")
-
-    def installed(self) -> bool:
-        return "nasfleet" in self._helm.do("list", "--short", f"--namespace={self.namespace}")
-
-    def get(self, kind: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._plane.do("get", kind, name, f"--namespace={self.namespace}", "--output=json"))
-        return found
-
-    def names(self, kind: str) -> list[str]:
-        said = self._plane.do("get", kind, f"--namespace={self.namespace}", "--output=name", "--ignore-not-found")
-        return [line.partition("/")[2] for line in said.splitlines()]
-
-
-@pytest.fixture
-def release(cluster_helm: Helm, control_plane: ControlPlane, restricted: str) -> Iterator[Release]:
-    """A release that is not installed yet, and is removed with the test."""
-    one = Release(cluster_helm, control_plane, restricted)
-    yield one
-    if one.installed():
-        one.uninstall()
-
-
-def certificate(secret: dict[str, Any], key: str) -> str:
-    return base64.b64decode(secret["data"][key]).decode()
-
-
 def test_installed_upgraded_and_removed(release: Release, control_plane: ControlPlane, tmp_path: Path) -> None:
     control_plane.do("delete", "crd", *CRDS, "--ignore-not-found", "--wait")
     said = release.install()
     assert f"kubectl rollout status statefulset/nasfleet-controller --namespace {release.namespace}" in said
     assert f"--service {release.namespace}/nasfleet-controller:50051" in said
     made = release.get("secret", "nasfleet-controller-tls")
-    assert certificate(made, "ca.crt").strip() == release.get("configmap", "nasfleet-controller-ca")["data"]["ca.crt"].strip()
-    _check_certificate(made, tmp_path, f"nasfleet-controller.{release.namespace}.svc")
+    assert (
+        values(made)["ca.crt"].decode().strip() == release.get("configmap", "nasfleet-controller-ca")["data"]["ca.crt"].strip()
+    )
+    write_files(made, tmp_path)
+    for name in (f"nasfleet-controller.{release.namespace}.svc", "localhost", "127.0.0.1"):
+        handshake(tmp_path, name)
     eventually(lambda: release.names("pvc") == ["state-nasfleet-controller-0"], "the claim of the controller")
     eventually(lambda: release.names("pods"), "pods, that the level `restricted` lets in")
 
@@ -147,24 +95,6 @@ def test_installed_upgraded_and_removed(release: Release, control_plane: Control
     release.uninstall()
     left = ("get", "crd", *CRDS, "--ignore-not-found", "--output=name")
     eventually(lambda: control_plane.do(*left) == "", "an end of the resources")
-
-
-def _check_certificate(secret: dict[str, Any], folder: Path, name: str) -> None:
-    """Have TLS itself say whether the certificate is what a client takes for the name."""
-    for key in secret["data"]:
-        (folder / key).write_text(certificate(secret, key))
-    server, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=str(folder / "ca.crt"))
-    server.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-    for host in (name, "localhost", "127.0.0.1"):
-        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-        client = trusted.wrap_bio(to_client, to_server, server_hostname=host)
-        serving = server.wrap_bio(to_server, to_client, server_side=True)
-        for side in (client, serving, client, serving):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-        assert client.version() == "TLSv1.3"
 
 
 @pytest.mark.usefixtures("resources")

@@ -5,6 +5,7 @@ KUBEBUILDER_ASSETS (a folder) and TEST_ASSET_KUBE_APISERVER and the like (single
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -44,11 +45,25 @@ PROGRAMS = _by_name(
     Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     Program("port-forwarder", "port-forwarder", "."),
 )
+# What the chart makes resources for, if it is there: for the tests of the chart.
+NEIGHBOURS = _by_name(
+    Program("cert-manager", "cert-manager", "."),
+    Program("prometheus-operator", "prometheus-operator", "github.com/prometheus-operator/prometheus-operator/cmd/operator"),
+    Program("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+    Program("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
+)
+# Of all that Prometheus can discover, pods alone: the rest would take minutes more to build.
+TAGS = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
 # What a cluster with real nodes needs besides: `make e2e`.
 NODE_PROGRAMS = _by_name(
     Program("coredns", "coredns", "."),
     Program("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
     Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+    Program(
+        "prometheus-config-reloader",
+        "prometheus-operator",
+        "github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader",
+    ),
 )
 
 
@@ -67,7 +82,7 @@ def have(name: str) -> Path:
         return given
     if shutil.which("go") is None:
         raise MissingProgramError(f"no {name}: install Go, or set KUBEBUILDER_ASSETS to a folder that holds it")
-    program = {**PROGRAMS, **NODE_PROGRAMS}[name]
+    program = {**PROGRAMS, **NEIGHBOURS, **NODE_PROGRAMS}[name]
     file = _cache_folder() / _key(program.module) / name
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +90,12 @@ def have(name: str) -> Path:
             if not file.exists():
                 _build(program, file)
     return file
+
+
+def sources(name: str, source: str) -> Path:
+    """Return the folder of the module `source`, in the version of which a program is made."""
+    module = {**PROGRAMS, **NEIGHBOURS, **NODE_PROGRAMS}[name].module
+    return Path(json.loads(_go("mod", "download", "-json", source, module=module))["Dir"])
 
 
 def _given(name: str) -> Path | None:
@@ -110,7 +131,7 @@ def _flags(module: str) -> list[str]:
         values = {"gitVersion": f"v{version[1]}", "gitMajor": version[2], "gitMinor": version[3]}
         linked += "".join(f" -X k8s.io/component-base/version.{name}={value}" for name, value in values.items())
         linked += f" -X k8s.io/client-go/pkg/version.gitVersion=v{version[1]}"
-    return ["-ldflags", linked]
+    return ["-ldflags", linked, *(["-tags", TAGS[module]] if module in TAGS else [])]
 
 
 def _build(program: Program, file: Path) -> None:
@@ -139,7 +160,7 @@ def _say(line: str) -> None:
 def main() -> int:
     """Have every program, those of nodes too if asked for; without the means this is an error only where CI is set."""
     try:
-        for name in {**PROGRAMS, **NODE_PROGRAMS} if "--nodes" in sys.argv else PROGRAMS:
+        for name in {**PROGRAMS, **NEIGHBOURS, **(NODE_PROGRAMS if "--nodes" in sys.argv else {})}:
             have(name)
     except MissingProgramError as missing:
         _say(f"the tests on a real control plane will be skipped: {missing}\n")

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from nasfleet.errors import ForbiddenError, UnauthenticatedError
+from nasfleet_testing.alerts import alerts
 from nasfleet_testing.chart import NAMESPACE
 from nasfleet_testing.real_cluster import policies
 from nasfleet_testing.real_cluster.cluster import RealCluster, real_cluster
 from nasfleet_testing.real_cluster.images import images, nasfleet
+from nasfleet_testing.real_cluster.monitoring import watching
 from nasfleet_testing.real_cluster.nodes import NAMES
 from nasfleet_testing.real_cluster.release import Release, until
 
@@ -135,6 +137,35 @@ def test_policies_allow_and_deny_what_they_say(release: Release, cluster: RealCl
             assert client.get_search(SEARCH).name == SEARCH
     finally:
         policies.release(cluster.machines)
+
+
+def test_installation_is_well_as_its_own_test_says(release: Release) -> None:
+    assert "Succeeded" in release.helm("test", NAMESPACE, "--timeout", "3m")
+
+
+def test_prometheus_scrapes_through_the_policies_what_the_controller_counts(release: Release, cluster: RealCluster) -> None:
+    mine = {"watched-by": "us"}
+    monitors = {"enabled": True, "interval": "1s", "labels": mine}
+    until(partial(has_trainers, release, 2), "both trainers")
+    with watching(release.plane, mine) as prometheus:
+        policies.enforce(release.plane, cluster.machines)
+        try:
+            # Only now, so that no connection is older than the policies.
+            release.install("1", "upgrade", monitoring={"podMonitors": monitors, "rules": {"enabled": True, "labels": mine}})
+            until(lambda: prometheus.value("count(up == 1)") == 4, "controller, operator and two trainers being scraped")
+            suspend(release, suspended=True)
+            until(lambda: prometheus.value("sum(nasfleet_trials_settled_total)") == settled(release, SEARCH), "the same count")
+            assert prometheus.value('sum(nasfleet_trainers{state!="lost"})') == 2
+            assert prometheus.value("count(nasfleet_trainer_build_info)") == 2
+            assert set(prometheus.rules()) == {alert.name for alert in alerts()}
+        finally:
+            policies.release(cluster.machines)
+    suspend(release, suspended=False)
+
+
+def suspend(release: Release, *, suspended: bool) -> None:
+    patch = json.dumps({"spec": {"suspend": suspended}})
+    release.plane.do("patch", "nas", "digits", "--namespace", NAMESPACE, "--type=merge", f"--patch={patch}")
 
 
 def test_scale_up_and_down_while_it_runs(release: Release, note: Note) -> None:

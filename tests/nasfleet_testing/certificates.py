@@ -1,6 +1,8 @@
 """The keys and certificates of servers that live as long as a test, and of their authorities."""
 
+import ssl
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 _CONFIG = """\
@@ -56,3 +58,16 @@ def _certificate(folder: Path, name: str, subject: str, extensions: str, *signed
 def _openssl(folder: Path, *arguments: str) -> None:
     done = subprocess.run(("openssl", *arguments), cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"openssl {arguments[0]}: {done.stderr}"
+
+
+def handshake(folder: Path, name: str) -> None:
+    """Have TLS itself say whether tls.crt and tls.key are what one who trusts ca.crt takes for a name."""
+    server, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    server.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusted.wrap_bio(to_client, to_server, server_hostname=name)
+    serving = server.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, serving, client, serving):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert client.version() == "TLSv1.3"

@@ -43,6 +43,14 @@ class Prometheus:
         """Return the type of every metric that it has seen, by the name of its family."""
         return {name: one[0]["type"] for name, one in self._get("metadata").items()}
 
+    def targets(self) -> list[dict[str, Any]]:
+        """Return what it scrapes, with `labels`, `scrapeUrl`, `health` and `lastError`."""
+        return list(self._get("targets", state="active")["activeTargets"])
+
+    def rules(self) -> dict[str, str]:
+        """Return the health of every rule, by its name: `ok` once it has been evaluated."""
+        return {rule["name"]: rule["health"] for group in self._get("rules")["groups"] for rule in group["rules"]}
+
     def _get(self, what: str, **parameters: str) -> Any:
         url = f"http://{self.address}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
         with urllib.request.urlopen(url, timeout=10) as response:
@@ -72,6 +80,13 @@ def prometheus(folder: Path, targets: Mapping[str, str], rules: Sequence[Any] = 
     (folder / "rules.yml").write_text(json.dumps({"groups": list(rules)}))
     settings = {"global": often, "scrape_configs": jobs, "rule_files": ["rules.yml"]}
     (folder / "prometheus.yml").write_text(json.dumps(settings))
+    with configured(folder, binary) as here:
+        yield here
+
+
+@contextmanager
+def configured(folder: Path, binary: str) -> Iterator[Prometheus]:
+    """Run a Prometheus by the file prometheus.yml of a folder."""
     here = Prometheus(free_address())
     flags = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data")
     with program((binary, *flags, f"--web.listen-address={here.address}", "--log.level=warn"), folder / "log") as process:

@@ -1,4 +1,4 @@
-"""The images of the real cluster: what holds a pod's namespaces, its DNS, and nasfleet with the Python that runs the tests.
+"""The images of the real cluster: what holds a pod's namespaces, DNS, Prometheus, and nasfleet with the tests' Python.
 
 The images of the Dockerfile take minutes, gigabytes and a registry. These have the same programs, under the same user, and find
 their packages in a read-only mount (`nodes.PACKAGES`).
@@ -17,6 +17,7 @@ from nasfleet_testing.real_cluster.nodes import PACKAGES, PAUSE, packages
 from nasfleet_testing.real_cluster.oci import USER, layer, python_layer, write_archive
 
 REGISTRY, COREDNS = "nf.local", "nf.local/coredns:1"
+PROMETHEUS, CONFIG_RELOADER = "nf.local/prometheus:1", "nf.local/prometheus-config-reloader:1"
 PROGRAMS = ("controller", "operator", "trainer")
 FOLDERS = ("proto", "controller_svc", "child_trainer", "operator", "cli")
 
@@ -24,7 +25,8 @@ FOLDERS = ("proto", "controller_svc", "child_trainer", "operator", "cli")
 def images(folder: Path) -> list[Path]:
     """Return the archives of all images, written into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [_pause(folder), _coredns(folder), nasfleet(folder, "1")]
+    alone = {"coredns": COREDNS, "prometheus": PROMETHEUS, "prometheus-config-reloader": CONFIG_RELOADER}
+    return [_pause(folder), *(_program(folder, *one) for one in alone.items()), nasfleet(folder, "1")]
 
 
 def nasfleet(folder: Path, tag: str) -> Path:
@@ -57,11 +59,12 @@ def _pause(folder: Path) -> Path:
     return file
 
 
-def _coredns(folder: Path) -> Path:
-    with layer(folder / "coredns-layer.tar") as made:
-        made.add(have("coredns"), "/coredns")
-    file = folder / "coredns.tar"
-    write_archive(file, [COREDNS], [folder / "coredns-layer.tar"], {"Entrypoint": ["/coredns"]})
+def _program(folder: Path, program: str, name: str) -> Path:
+    """Return the archive of an image that is one static program."""
+    with layer(folder / f"{program}-layer.tar") as made:
+        made.add(have(program), f"/bin/{program}")
+    file = folder / f"{program}.tar"
+    write_archive(file, [name], [folder / f"{program}-layer.tar"], {"Entrypoint": [f"/bin/{program}"]})
     return file
 
 

@@ -52,8 +52,8 @@ class Release:
         """Run Helm, which must succeed; return what it printed."""
         return Helm(self.folder, self.plane.kubeconfig, seconds=600).do(*arguments, "--namespace", NAMESPACE)
 
-    def install(self, tag: str, verb: str = "install") -> None:
-        """Install the chart, or upgrade to another tag, and wait until all is ready."""
+    def install(self, tag: str, verb: str = "install", **more: Any) -> None:
+        """Install the chart, or upgrade to another tag, with more values, and wait until all is ready."""
         file = self.folder / f"values-{tag}.yaml"
         values: Mapping[str, Any] = {
             "image": {"registry": REGISTRY, "tag": tag, "pullPolicy": "Never"},
@@ -68,7 +68,7 @@ class Release:
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "4Gi"}},
             },
         }
-        file.write_text(yaml.safe_dump(dict(values)))
+        file.write_text(yaml.safe_dump({**values, **more}))
         self.helm(verb, NAMESPACE, str(CHART), "--values", str(file), "--wait", "--timeout", "5m")
 
     def apply(self, document: Mapping[str, Any]) -> None:
