@@ -3,15 +3,18 @@
 `train` is the child's time in a slot; below it are the stages that its task tells of, and `epoch`.
 """
 
+import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar, cast
 
 import structlog
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace_id, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from nasfleet.names import TrialName
 from nasfleet.v1.fleet_pb2 import Assignment, Hello
 from nasfleet.v1.trial_pb2 import EpochMeasurement, Measurement
 from nasfleet_trainer.child_traces import UNTRACED, ChildTrace
@@ -20,6 +23,23 @@ from nasfleet_trainer.metrics import MEASURED, kind_word
 
 MOST_PARTS = 1_000  # of one child, epochs and stages, have spans: what shows traces takes no trace without end
 MOST_MESSAGE = 1_000  # characters; the store has the rest
+
+
+Told = TypeVar("Told", bound=Callable[..., None])
+log = structlog.get_logger()
+
+
+def _harmless(told: Told) -> Told:
+    """Have an error in this be logged, and no trial know of it."""
+
+    @functools.wraps(told)
+    def tried(*arguments: object) -> None:
+        try:
+            told(*arguments)
+        except Exception:
+            log.exception("traces_failed")
+
+    return cast("Told", tried)
 
 
 class ChildSpans:
@@ -31,10 +51,13 @@ class ChildSpans:
         self._began = time.time()
         self._parts = 0
 
+    @_harmless
     def stage(self, name: str, began: float, ended: float) -> None:
         """Write down a stage."""
-        self._add(name, began, ended, {})
+        # A task of one's own may call it what no collector takes, and what was to be sent with it would be lost too.
+        self._add(str(name).encode(errors="replace").decode(), began, ended, {})
 
+    @_harmless
     def epoch(self, epoch: EpochMeasurement) -> None:
         """Write down an epoch that has just ended, by the time that it says it took."""
         now = time.time()
@@ -43,6 +66,7 @@ class ChildSpans:
             facts["nasfleet.loss"] = epoch.loss
         self._add("epoch", max(self._began, now - epoch.seconds), now, facts)
 
+    @_harmless
     def end(self, result: Result) -> None:
         """Say what came of the child."""
         if isinstance(result, Measurement):
@@ -73,23 +97,34 @@ class TracedChildren:
     @contextmanager
     def child(self, assignment: Assignment) -> Iterator[ChildTrace]:
         """Trace a child, unless the controller does not trace its trial; in its own task, whose log names the trace then."""
-        above = self._propagator.extract({"traceparent": assignment.traceparent}, Context())
-        if not above:
+        try:
+            span = self._begin(assignment)
+        except Exception:
+            log.exception("traces_failed")
+            span = None
+        if span is None:
             yield UNTRACED
             return
-        search, _, number = assignment.trial.partition("/trials/")
+        try:
+            yield ChildSpans(self._tracer, span)
+        finally:
+            span.end()
+
+    def _begin(self, assignment: Assignment) -> Span | None:
+        above = self._propagator.extract({"traceparent": assignment.traceparent}, Context())
+        if not above:
+            return None
+        trial = TrialName.parse(assignment.trial)
         facts: dict[str, str | int] = {
             **self._trainer,
-            "nasfleet.search": search,
-            "nasfleet.trial": int(number),
+            "nasfleet.search": str(trial.search),
+            "nasfleet.trial": trial.number,
             "nasfleet.fence": assignment.fence,
             "nasfleet.rank": assignment.gang.rank,
             # Until the end is known: its lease was taken back, or the trainer left.
             "nasfleet.outcome": "stopped",
         }
         span = self._tracer.start_span("train", above, SpanKind.SERVER, facts)
-        structlog.contextvars.bind_contextvars(trace_id=format_trace_id(span.get_span_context().trace_id))
-        try:
-            yield ChildSpans(self._tracer, span)
-        finally:
-            span.end()
+        if span.is_recording():
+            structlog.contextvars.bind_contextvars(trace_id=format_trace_id(span.get_span_context().trace_id))
+        return span

@@ -16,7 +16,7 @@ class Kind(Enum):
     READY = b"R"  # to the agent: nothing; the process is up
     EPOCH = b"E"  # to the agent: an EpochMeasurement
     GAUGES = b"G"  # to the agent: `Gauges` of the epoch, as JSON
-    STAGE = b"T"  # to the agent: name, beginning and end of a stage, as JSON; only of a child whose trial is traced
+    STAGE = b"T"  # to the agent: name, beginning and end of a stage, as JSON
     MEASUREMENT = b"M"  # to the agent: a Measurement; the slot is free again
     FAILURE = b"F"  # to the agent: a Failure; the slot is free again
     LOWERING = b"L"  # to the slot: a Lowering to answer

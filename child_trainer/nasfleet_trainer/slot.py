@@ -150,7 +150,7 @@ def _measure(searches: Searches, assignment: Assignment, wire: Wire, place: Plac
         )
     series = SeedSeries(run, Reporter(wire, course, run.rank))
     try:
-        with _traced(assignment, wire), _gang(assignment, wire, place):
+        with _staged(wire), _gang(assignment, wire, place):
             _train_series(task, series, name)
     except StoppedEarly:
         return course.so_far()
@@ -168,13 +168,13 @@ def _train_series(task: Task, series: SeedSeries, name: str) -> None:
         series.add(measured)
 
 
-def _traced(assignment: Assignment, wire: Wire) -> AbstractContextManager[None]:
-    """Return the context in which a child is trained: its stages are told to the agent if its trial is traced."""
+def _staged(wire: Wire) -> AbstractContextManager[None]:
+    """Return the context in which a child is trained: its stages are told to the agent, which may trace its trial."""
 
     def tell(name: str, began: float, ended: float) -> None:
         wire.send(Kind.STAGE, json.dumps([name, began, ended]).encode())
 
-    return listening(tell) if assignment.traceparent else nullcontext()
+    return listening(tell)
 
 
 def _gang(assignment: Assignment, wire: Wire, place: Place) -> AbstractContextManager[None]:

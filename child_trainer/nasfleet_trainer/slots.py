@@ -18,7 +18,6 @@ from nasfleet_trainer.metrics import Metrics, kind_word
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.seeds import SeedSeries
 from nasfleet_trainer.slot_process import OnStage, SlotProcess
-from nasfleet_trainer.stages import listening
 from nasfleet_trainer.tasks.loading import runs_inline
 
 OnEpoch = Callable[[int, trial_pb2.EpochMeasurement], None]
@@ -97,14 +96,13 @@ class Slots:
     async def _measure(self, assignment: Assignment, trace: ChildTrace, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
         def take(epoch: trial_pb2.EpochMeasurement) -> None:
             self._metrics.epoch(epoch.seconds)
-            trace.epoch(epoch)
             on_epoch(epoch)
+            trace.epoch(epoch)
 
         try:
             search = self._searches.of(assignment)
             if runs_inline(search.spec):
-                with listening(trace.stage):
-                    return await self._inline(assignment, search.spec.trial.timeout, take)
+                return await self._inline(assignment, search.spec.trial.timeout, take)
             return await self._in_process(assignment, search.announcement, take, on_port, trace.stage)
         except Exception as error:  # noqa: BLE001 - a task may raise anything; the table knows what each error means
             return failure_to_proto(classify(error))

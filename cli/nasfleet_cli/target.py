@@ -146,8 +146,9 @@ def target_options(command: F) -> F:
         if controller is not None:
             parse_address(controller, "--controller")
             trust = read_trust(ca, token_file, server_name, client_certificate, client_key)
-        elif ca and _was_typed("ca"):
-            raise InvalidInputError(f"--ca {ca} is given without --controller, whose certificate it is for")
+        for option in () if controller is not None else ("ca", "token_file", "server_name", "client_certificate", "client_key"):
+            if _was_typed(option):
+                raise InvalidInputError(f"--{option.replace('_', '-')} is given without --controller, which it is for")
         target = Target(controller, state, namespace=kwargs.get("namespace"), trust=trust)
         return command(*args, target=target, **kwargs)
 

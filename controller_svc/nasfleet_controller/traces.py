@@ -5,9 +5,9 @@
 those that wait to be learned from, are kept in memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import structlog
 from opentelemetry.context import Context
@@ -41,6 +41,7 @@ MOST_MESSAGE = 1_000  # characters; the store has the rest
 log = structlog.get_logger()
 
 Attributes = Mapping[str, str | int | float | bool]
+T = TypeVar("T")
 
 
 class ChosenIds(IdGenerator):
@@ -99,23 +100,30 @@ class TrialTraces:
         """Take in the state at the start."""
         self._broken, self._searches, self._attempts = False, {}, {}
         for found in snapshot.searches:
-            self._know(found.search_id, found.name, found.uid, found.spec)
-            if found.state is not SearchState.CANCELLED:
-                self._take_up(found)
+            self._or_end(self._begin_again, found)
 
     def committed(self, records: Sequence[Record], _seconds: float) -> None:
-        """Write down what happened; an error in this ends the traces, until the state is loaded anew, and no trial."""
+        """Write down what happened."""
+        for record in records:
+            self._or_end(self._take, record)
+
+    def store_failed(self) -> None:
+        """Wait for the state that will be loaded anew."""
+
+    def _or_end(self, take: Callable[[T], None], what: T) -> None:
+        """Take something in; an error in this ends the traces, until the state is loaded anew, and nothing else."""
         if self._broken:
             return
         try:
-            for record in records:
-                self._take(record)
+            take(what)
         except Exception:
             log.exception("traces_failed")
             self._broken, self._searches, self._attempts = True, {}, {}
 
-    def store_failed(self) -> None:
-        """Wait for the state that will be loaded anew."""
+    def _begin_again(self, found: SearchSnapshot) -> None:
+        self._know(found.search_id, found.name, found.uid, found.spec)
+        if found.state is not SearchState.CANCELLED:
+            self._take_up(found)
 
     def _know(self, search_id: int, name: SearchName, uid: str, spec: SearchSpec) -> None:
         self._searches[search_id] = _Search(name, uid, learns=isinstance(spec.strategy, Reinforce))
@@ -219,7 +227,7 @@ class TrialTraces:
         for trial in search.open.values():
             trial.root.set_attributes({"nasfleet.attempts": trial.attempts, "nasfleet.outcome": "abandoned"})
             trial.root.end(None if at is None else _nanoseconds(at))
-        search.open = {}
+        search.open, search.unlearned = {}, {}
 
     def _begin(
         self,

@@ -115,7 +115,8 @@ class _Lines(logging.Handler):
         now = time.monotonic()
         if now >= self._said.get(record.msg, now):
             self._said[record.msg] = now + SILENCE_SECONDS
-            log.warning("opentelemetry", message=record.getMessage())
+            reason = {} if record.exc_info is None else {"reason": str(record.exc_info[1])}
+            log.warning("opentelemetry", message=record.getMessage(), **reason)
 
 
 def _log_as_all_else() -> None:

@@ -172,8 +172,12 @@ def _check(certificates: bytes, file: Path) -> None:
 
 def check_pair(certificate: Path, key: Path, whose: str) -> None:
     """Raise InvalidInputError if these are no certificate and its key; options are --WHOSE-certificate and --WHOSE-key."""
+
+    def refuse_passphrase() -> str:
+        raise InvalidInputError(f"--{whose}-key {key} has a passphrase: give the key without one")
+
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, refuse_passphrase)
     except (ssl.SSLError, OSError) as error:
         pair = f"--{whose}-certificate {certificate} and --{whose}-key {key}"
         raise InvalidInputError(f"{pair} are no certificate and its key: {error}") from error

@@ -1,6 +1,7 @@
 """What becomes of the trace of a trial in cases that are rare; `tests/system/test_traces.py` has the common ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from nasfleet_controller.records import (
     TrialSettled,
     TrialState,
 )
-from nasfleet_controller.snapshots import SearchSnapshot, Snapshot
+from nasfleet_controller.snapshots import Snapshot
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.strategies.strategy import Update
 from nasfleet_controller.trace_ids import span_id, trace_id
@@ -53,8 +54,9 @@ class Traced:
         self.traces = TrialTraces(provider.get_tracer("test"), ids)
         self.traces.loaded(snapshot or Snapshot())
 
-    def tell(self, *records: Record) -> None:
+    def tell(self, *records: Record, well: bool = True) -> None:
         self.traces.committed(records, 0.0)
+        assert self.traces._broken is not well, "what is kept by traces that are broken shows nothing"
 
     def ended(self, name: str) -> Sequence[ReadableSpan]:
         return [span for span in self._exporter.get_finished_spans() if span.name == name]
@@ -101,14 +103,23 @@ def test_what_was_handed_back_is_no_error() -> None:
 @pytest.mark.parametrize("end", [SearchMoved(1, SearchState.CANCELLED, "", 0.0, 6.0), SearchDeleted(1)])
 def test_trials_of_a_search_that_is_no_more_end_with_it(end: Record) -> None:
     traced = Traced()
-    traced.tell(CREATED, proposed(0, 1), started(0, 7), AttemptEnded(7, None, RETURNED, 0.0, 4.0), end)
-    assert [attribute(root, "outcome") for root in traced.ended("trial")] == ["abandoned", "abandoned"]
+    traced.tell(CREATED, proposed(0, 1, 2), started(0, 7), AttemptEnded(7, None, RETURNED, 0.0, 4.0))
+    traced.tell(started(2, 8), AttemptEnded(8, "o", None, 1.0, 5.0), settled(2, 8), end)
+    assert [attribute(root, "outcome") for root in traced.ended("trial")] == ["succeeded", "abandoned", "abandoned"]
     assert traced.kept() == 0
 
 
-def test_a_cancelled_search_is_not_taken_up_again_and_can_be_deleted() -> None:
-    snapshot = SearchSnapshot(1, NAME, "uid", SPEC, SearchState.CANCELLED, "", 0.0, 0.0, 0.0)
-    traced = Traced(snapshot=Snapshot((snapshot,)))
+def snapshot_of(path: Path, *records: Record) -> Snapshot:
+    with Store(f"sqlite:///{path}") as store:
+        store.commit(records)
+        return store.load()
+
+
+def test_a_cancelled_search_is_not_taken_up_again_and_can_be_deleted(tmp_path: Path) -> None:
+    opened = snapshot_of(tmp_path / "one.db", CREATED, proposed(0, 1), started(0, 7))
+    assert Traced(snapshot=opened).kept() == 3
+    cancelled = replace(opened, searches=(replace(opened.searches[0], state=SearchState.CANCELLED),))
+    traced = Traced(snapshot=cancelled)
     assert traced.kept() == 0
     traced.tell(SearchDeleted(1))
 
@@ -199,20 +210,30 @@ def test_what_is_open_goes_on_after_the_state_was_loaded_anew(tmp_path: Path) ->
     assert second.kept() == first.kept() == 0
 
 
+class Broken(TraceIdRatioBased):
+    """A sampler that is out of order for as long as it is said to be."""
+
+    failing = True
+
+    def should_sample(self, *arguments: Any, **options: Any) -> SamplingResult:
+        if self.failing:
+            raise RuntimeError("out of order")
+        return super().should_sample(*arguments, **options)
+
+
+def test_an_error_while_the_state_is_loaded_ends_traces_and_not_the_controller(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logged:
+        traced = Traced(Broken(1.0), snapshot_of(tmp_path / "one.db", CREATED, proposed(0, 1), started(0, 7)))
+        traced.tell(AttemptEnded(7, "o", None, 1.0, 5.0), settled(0, 7), well=False)
+    assert [line["event"] for line in logged] == ["traces_failed"]
+
+
 def test_an_error_in_tracing_ends_traces_until_the_state_is_loaded_anew_and_is_logged_once() -> None:
-    class FailingSampler(TraceIdRatioBased):
-        failing = True
-
-        def should_sample(self, *arguments: Any, **options: Any) -> SamplingResult:
-            if self.failing:
-                raise RuntimeError("out of order")
-            return super().should_sample(*arguments, **options)
-
-    sampler = FailingSampler(1.0)
+    sampler = Broken(1.0)
     traced = Traced(sampler)
     with structlog.testing.capture_logs() as logged:
-        traced.tell(CREATED, proposed(0))
-        traced.tell(started(0, 7), AttemptEnded(7, "o", None, 1.0, 5.0), settled(0, 7))
+        traced.tell(CREATED, proposed(0), well=False)
+        traced.tell(started(0, 7), AttemptEnded(7, "o", None, 1.0, 5.0), settled(0, 7), well=False)
     assert [line["event"] for line in logged] == ["traces_failed"]
     assert traced.traces.traceparent(7) == ""
     sampler.failing = False

@@ -160,7 +160,7 @@ def test_prometheus_scrapes_through_the_policies_what_the_controller_counts(rele
             assert set(prometheus.rules()) == {alert.name for alert in alerts()}
         finally:
             policies.release(cluster.machines)
-    suspend(release, suspended=False)
+            suspend(release, suspended=False)
 
 
 def suspend(release: Release, *, suspended: bool) -> None:

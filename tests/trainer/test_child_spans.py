@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan, Span, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
@@ -16,7 +17,7 @@ from nasfleet.catalogue.tasks import PluginTask, Synthetic
 from nasfleet.v1.fleet_pb2 import Hello
 from nasfleet.v1.trial_pb2 import Measurement
 from nasfleet_testing.scripted_controller import PATIENCE_SECONDS, announce, assign
-from nasfleet_trainer.child_spans import MOST_PARTS, TracedChildren
+from nasfleet_trainer.child_spans import MOST_PARTS, ChildSpans, TracedChildren
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics
 from nasfleet_trainer.searches import Place, Searches
@@ -110,3 +111,23 @@ async def test_the_spans_of_epochs_are_bounded() -> None:
     async with bench(Synthetic(epochs=MOST_PARTS + 5)) as children:
         assert isinstance(await children.start(TRACEPARENT), Measurement)
         assert len(children.ended("epoch")) == MOST_PARTS
+
+
+@pytest.mark.timeout(2 * PATIENCE_SECONDS)
+@pytest.mark.parametrize("failing", ["start_span", "set_attributes"])
+async def test_an_error_in_tracing_costs_no_child_its_outcome(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_order(*_: object, **__: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr({"start_span": Tracer, "set_attributes": Span}[failing], failing, out_of_order)
+    async with bench(STAGED) as children:
+        assert isinstance(await children.start(TRACEPARENT), Measurement)
+
+
+def test_a_stage_may_be_called_anything_without_loss_of_others() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    ChildSpans(tracer, tracer.start_span("train")).stage("half of a \ud83d", 0.0, 1.0)
+    [stage] = exporter.get_finished_spans()
+    assert encode_spans([stage]).SerializeToString()

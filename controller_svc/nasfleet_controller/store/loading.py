@@ -172,7 +172,8 @@ def _times(connection: Connection, search_id: int, *, learns: bool) -> dict[int,
     """Return when what happened to the trials that are open or, in a search that learns, not learned from."""
     unsettled = trials.c.state.in_(_OPEN)
     wanted = or_(unsettled, trials.c.learned.is_(False)) if learns else unsettled
-    columns = (trials, attempts.c.started_at.label("leased_at"), attempts.c.ended_at.label("waits_from"))
+    known = (trials.c.number, trials.c.state, trials.c.proposed_at, trials.c.ended_at, trials.c.attempt_count)
+    columns = (*known, attempts.c.started_at.label("leased_at"), attempts.c.ended_at.label("waits_from"))
     query = select(*columns).outerjoin(attempts, trials.c.fence == attempts.c.fence)
     return {
         row.number: TrialTimes(row.proposed_at, _since(row), row.attempt_count)
@@ -180,7 +181,7 @@ def _times(connection: Connection, search_id: int, *, learns: bool) -> dict[int,
     }
 
 
-def _since(row: Row[Any]) -> float:
+def _since(row: Any) -> float:
     """Return since when a trial is in its state."""
     match TrialState(row.state):
         case TrialState.QUEUED:
