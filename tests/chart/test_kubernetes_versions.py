@@ -1,4 +1,4 @@
-"""What is installed and what the operator makes, by the schemas of each version of Kubernetes: no field that is unknown to it."""
+"""What the chart and the operator make, by the schemas of each version of Kubernetes: no field that is unknown to it."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
