@@ -9,8 +9,11 @@ PROTOS := $(wildcard proto/nasfleet/v1/*.proto)
 # What the images are called, and what else the tool that builds them is told: --build-arg, --secret, --volume.
 IMAGES ?= nasfleet
 BUILD_OPTIONS ?=
+SBOM := build/sbom
+# What pip-audit is told: --vulnerability-service, --ignore-vuln.
+AUDIT_OPTIONS ?=
 
-.PHONY: demo test e2e check format proto lock images clean
+.PHONY: demo test e2e check format proto lock images sbom audit clean
 
 $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -82,6 +85,18 @@ images:  ## The three images, by whichever of docker, podman and buildah is ther
 	  BUILDAH_LAYERS=true $$tool build --target $$image --tag $(IMAGES)/$$image:$(VERSION) --build-arg VERSION=$(VERSION) \
 	    --build-arg REVISION=$(shell git rev-parse HEAD 2> /dev/null) $(BUILD_OPTIONS) . || exit 1; \
 	done
+	@echo "what is in them: make sbom writes it into $(SBOM)"
+
+# torch has one of its own: the controller has torch besides what its lock says, from wherever its image was told to take it.
+sbom: $(INSTALLED)  ## What is in each image, as CycloneDX says it
+	mkdir -p $(SBOM)
+	for image in operator controller trainer torch; do \
+	  $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	    --output-file $(SBOM)/$$image.cdx.json requirements/$$image.lock || exit 1; \
+	done
+
+audit: $(INSTALLED)  ## Known vulnerabilities in what is pinned, if a service of advisories can be asked; nothing is installed
+	.ci/audit $(AUDIT_OPTIONS)
 
 clean:  ## Remove what was installed and built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
