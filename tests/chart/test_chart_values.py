@@ -60,7 +60,7 @@ def test_nothing_is_allowed_that_the_schema_does_not_name() -> None:
 WRONG = [
     ("controler.enabled=true", "additional properties 'controler' not allowed"),
     ("controller.replicas=2", "at '/controller': additional properties 'replicas' not allowed"),
-    ("fullnameOverride=NAS", "'/fullnameOverride': 'NAS' does not match pattern '^([a-z0-9]"),
+    ("fullnameOverride=NAS", "'/fullnameOverride': 'NAS' does not match pattern '^([a-z]"),
     ("image.pullPolicy=Sometimes", "must be one of 'IfNotPresent', 'Always', 'Never'"),
     ("image.tag=a b", "'/image/tag': 'a b' does not match pattern"),
     (
@@ -92,6 +92,13 @@ WRONG = [
     ("networkPolicy.apiServer={192.0.2.1}", "'/networkPolicy/apiServer/0': '192.0.2.1' does not match pattern"),
     ("networkPolicy.apiServerPorts=443", "'/networkPolicy/apiServerPorts': got number, want array"),
     ("monitoring.podMonitors.interval=often", "'/monitoring/podMonitors/interval': 'often' does not match pattern"),
+    ("tls.mode=null", "at '/tls': missing property 'mode'"),
+    ("authentication=null", "missing property 'authentication'"),
+    ("networkPolicy.enabled=null", "at '/networkPolicy': missing property 'enabled'"),
+    ("controller.image=null", "at '/controller': missing property 'image'"),
+    ("image.registry=https://registry.example.com", "'/image/registry': 'https://registry.example.com' does not match pattern"),
+    ("fullnameOverride=9nas", "'/fullnameOverride': '9nas' does not match pattern"),
+    ("commonLabels.team=a b", "'/commonLabels/team': 'a b' does not match pattern"),
     ("crds.enabled=false", "at '/crds': additional properties 'enabled' not allowed"),
 ]
 
@@ -111,6 +118,8 @@ NOT_TOGETHER = [
         {"controller": {"postgresql": {"existingSecret": "a"}, "persistence": {"existingClaim": "b"}}},
         "are two stores: give one of them",
     ),
+    ({"commonLabels": {"app.kubernetes.io/name": "other"}}, "commonLabels has app.kubernetes.io/name, by which our own pods"),
+    ({"operator": {"podLabels": {"app.kubernetes.io/component": "x"}}}, "operator.podLabels has app.kubernetes.io/component"),
     ({"operator": {"enabled": False}, "trainers": {"pool": {"enabled": True}}}, "nobody would start its trainers"),
 ]
 

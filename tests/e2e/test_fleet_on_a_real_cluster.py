@@ -127,6 +127,7 @@ def test_policies_allow_and_deny_what_they_say(release: Release, cluster: RealCl
         ("elsewhere", "somebody", service, 50051): False,
         ("elsewhere", "somebody", ip[brain], 9464): False,
         ("elsewhere", "somebody", ip[hand], 9466): False,
+        ("elsewhere", "somebody", ip[mine], 9465): True,
     }
     listened = {probe for probe in expected if release.connects(*probe)}
     assert {probe for probe, allowed in expected.items() if allowed} <= listened, "a probe that shows nothing"

@@ -65,7 +65,7 @@ readOnlyRootFilesystem: true
         name: {{ include "nasfleet.tls.secret" . }}
         items: [{key: ca.crt, path: ca.crt}]
     {{- if eq .Values.authentication.mode "Kubernetes" }}
-    - serviceAccountToken: {path: token, audience: {{ .Values.authentication.audience }}, expirationSeconds: 3600}
+    - serviceAccountToken: {path: token, audience: {{ .Values.authentication.audience | quote }}, expirationSeconds: 3600}
     {{- end }}
 {{- end -}}
 {{- define "nasfleet.identity.mount" -}}
