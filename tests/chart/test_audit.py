@@ -35,9 +35,11 @@ def service(answer: Callable[[str], tuple[int, Mapping[str, Any]]]) -> Iterator[
     with ThreadingHTTPServer(("127.0.0.1", 0), Asked) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1/query"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/query"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def audited(address: str) -> tuple[int, str]:
