@@ -108,6 +108,7 @@ def _of_searches(state: ControllerState, searches: list[Search]) -> Iterator[Met
     in_flight = GaugeMetricFamily("nasfleet_trials_in_flight", "Trials that are leased.", labels=SEARCH)
     training = GaugeMetricFamily("nasfleet_children_in_training", "Children whose training has begun.", labels=SEARCH)
     best = GaugeMetricFamily("nasfleet_reward_best", "Best reward so far.", labels=SEARCH)
+    trial = GaugeMetricFamily("nasfleet_reward_best_trial", "Number of the trial that has it.", labels=SEARCH)
     average = GaugeMetricFamily("nasfleet_reward_average", "Moving average of the rewards, decay 0.95.", labels=SEARCH)
     used = CounterMetricFamily("nasfleet_trainer_seconds", "Time that trainers have worked on ended attempts.", labels=SEARCH)
     for search in searches:
@@ -118,7 +119,9 @@ def _of_searches(state: ControllerState, searches: list[Search]) -> Iterator[Met
         training.add_metric(labels, in_training[search.search_id])
         used.add_metric(labels, search.tally.trainer_seconds)
         if search.tally.best is not None:
-            best.add_metric(labels, search.tally.best[1])
+            number, reward = search.tally.best
+            best.add_metric(labels, reward)
+            trial.add_metric(labels, number)
         if search.tally.average_reward is not None:
             average.add_metric(labels, search.tally.average_reward)
-    yield from (running, queued, in_flight, training, best, average, used)
+    yield from (running, queued, in_flight, training, best, trial, average, used)

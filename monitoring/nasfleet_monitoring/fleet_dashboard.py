@@ -165,6 +165,14 @@ TRAINERS = Row(
             Kind.AREAS,
         ),
         Panel(
+            "Nodes with trainers",
+            "short",
+            "Nodes on which trainers run that Prometheus reaches, and how many on each. A node that goes takes its trainers' "
+            "leases with it, which others get. The label node comes from the chart's PodMonitors.",
+            (Series('count by (node) (nasfleet_trainer_build_info{node!=""})', "{{node}}"),),
+            Kind.AREAS,
+        ),
+        Panel(
             "Device memory",
             "bytes",
             "Memory of GPUs that the children have reserved, all trainers together; 0 on processors. Near what the GPUs have: "

@@ -41,6 +41,14 @@ NOW = Row(
             (Series('topk(10, max by (namespace, search) (nasfleet_reward_best{namespace=~"$namespace"}))', EACH),),
             Kind.TABLE,
         ),
+        Panel(
+            "Best network of each search",
+            "none",
+            "The number of the trial with the best reward so far: nasfleet export SEARCH/NUMBER has its network, and "
+            "nasfleet get trials SEARCH --best 10 the next ones.",
+            (Series(f"max {BY} (nasfleet_reward_best_trial{{{OF}}})", EACH),),
+            Kind.TABLE,
+        ),
     ),
 )
 

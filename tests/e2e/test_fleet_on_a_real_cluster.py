@@ -158,6 +158,8 @@ def test_prometheus_scrapes_through_the_policies_what_the_controller_counts(rele
             until(lambda: prometheus.value("sum(nasfleet_trials_settled_total)") == settled(release, SEARCH), "the same count")
             assert prometheus.value('sum(nasfleet_trainers{state!="lost"})') == 2
             assert prometheus.value("count(nasfleet_trainer_build_info)") == 2
+            nodes = {labels["node"] for labels, _ in prometheus.query("nasfleet_trainer_build_info")}
+            assert nodes == {pod["spec"]["nodeName"] for pod in release.pods("trainer")}
             assert set(prometheus.rules()) == {alert.name for alert in alerts()}
         finally:
             policies.release(cluster.machines)

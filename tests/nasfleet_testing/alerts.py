@@ -16,7 +16,7 @@ from nasfleet_testing.pages import ROOT
 ALERTS = ROOT / "helm" / "nasfleet" / "files" / "alerts" / "nasfleet.yaml"
 REFERENCE = ROOT / "docs" / "reference" / "metrics.md"
 # What Prometheus gives every series or serves by itself, and what prometheus_client says of the process.
-ADDED_LABELS = {"job", "instance", "le"}
+ADDED_LABELS = {"job", "instance", "le", "node"}
 OTHER_METRICS: Mapping[str, set[str]] = {
     "up": set(),
     "process_resident_memory_bytes": set(),

@@ -74,7 +74,8 @@ def prometheus(folder: Path, targets: Mapping[str, str], rules: Sequence[Any] = 
     binary = shutil.which("prometheus")
     if binary is None:
         lacking("the program prometheus is not installed")
-    jobs = [{"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in targets.items()]
+    node = {"node": "here"}  # as the chart's PodMonitors have it
+    jobs = [{"job_name": job, "static_configs": [{"targets": [address], "labels": node}]} for job, address in targets.items()]
     folder.mkdir()
     often = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (folder / "rules.yml").write_text(json.dumps({"groups": list(rules)}))
