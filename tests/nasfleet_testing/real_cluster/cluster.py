@@ -8,7 +8,7 @@ from pathlib import Path
 from nasfleet_testing.control_plane import ControlPlane, control_plane
 from nasfleet_testing.real_cluster.images import COREDNS
 from nasfleet_testing.real_cluster.machines import Machine
-from nasfleet_testing.real_cluster.nodes import DNS, HOST, NAMES, PLACES, network, node
+from nasfleet_testing.real_cluster.nodes import DNS, HOST, NAMES, PLACES, network, node, reach_services_by
 
 GRACE_SECONDS = 8  # a node that is silent for so long is lost; by default it is 40
 _DNS = f"""\
@@ -91,6 +91,7 @@ class RealCluster:
     def fail(self, name: str) -> None:
         """Have a node end as by a loss of power."""
         self.machines.pop(name).kill()
+        reach_services_by(next(place for place in PLACES if place.name in self.machines))
 
     def close(self) -> None:
         """End all nodes."""
