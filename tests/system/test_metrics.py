@@ -10,6 +10,7 @@ from nasfleet.catalogue import FailureRates, Reinforce, Synthetic
 from nasfleet.client import Client
 from nasfleet.measurement import FailureKind
 from nasfleet.v1.search_pb2 import SEARCH_STATE_COMPLETED
+from nasfleet_testing.alerts import ADDED_LABELS
 from nasfleet_testing.processes import eventually
 from nasfleet_testing.programs import SEARCH, controller, free_address, rows, synthetic_search, trainer
 from nasfleet_testing.prometheus import Prometheus, prometheus
@@ -19,7 +20,7 @@ CHILDREN = 300
 POOL = "namespaces/default/pools/here"
 TRAINERS = 340  # more than that: at any moment some are between two children
 TRIALS = 700
-OF_A_SCRAPE = {"__name__", "job", "instance", "le"}
+OF_A_SCRAPE = {"__name__"} | ADDED_LABELS
 
 
 def documented() -> dict[str, tuple[str, set[str]]]:
