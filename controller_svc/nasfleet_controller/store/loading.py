@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, func, select
 
 from nasfleet.catalogue import Duplicates, Reinforce, SearchSpec
 from nasfleet.catalogue.convergence import MOST_UPDATES
@@ -49,6 +50,8 @@ def load(connection: Connection) -> Snapshot:
 def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
     spec = spec_from_proto(SearchSpecMessage.FromString(row.spec))
     counts = _counts(connection, row.search_id)
+    opened, failures = _opened(connection, row.search_id), _failures(connection, row.search_id)
+    unlearned = _unlearned(connection, row.search_id) if isinstance(spec.strategy, Reinforce) else ()
     return SearchSnapshot(
         search_id=row.search_id,
         name=SearchName(row.namespace, row.name),
@@ -68,15 +71,15 @@ def _search(connection: Connection, row: Row[Any]) -> SearchSnapshot:
         best=_best(connection, row.search_id),
         average_reward=_average(connection, row.search_id),
         hashes=frozenset(connection.scalars(select(trials.c.canonical_hash).where(trials.c.search_id == row.search_id))),
-        open_trials=_open_trials(connection, row.search_id),
-        unlearned=_unlearned(connection, row.search_id, spec) if isinstance(spec.strategy, Reinforce) else (),
+        open_trials=tuple(_open_trial(one, failures[one.number]) for one in opened),
+        unlearned=tuple(_settled_trial(one, spec) for one in unlearned),
         update=_last_update(connection, row.search_id),
         credits=_credits(connection, row.search_id, spec),
         mean_rewards=_mean_rewards(connection, row.search_id),
         warmed=None if spec.warm_start is None else load_priors(connection, row.search_id),
         curves=() if spec.early_stopping is None else _curves(connection, row.search_id),
         known=_known(connection, row.search_id) if spec.duplicates is Duplicates.REUSE else {},
-        times=_times(connection, row.search_id, learns=isinstance(spec.strategy, Reinforce)),
+        times={one.number: _times(one) for one in (*opened, *unlearned)},
     )
 
 
@@ -112,15 +115,16 @@ def _trainer_seconds(connection: Connection, search_id: int) -> float:
     return connection.scalar(select(func.sum(attempts.c.trainer_seconds)).where(attempts.c.search_id == search_id)) or 0.0
 
 
-def _open_trials(connection: Connection, search_id: int) -> tuple[OpenTrial, ...]:
-    failures = _failures(connection, search_id)
+def _opened(connection: Connection, search_id: int) -> Sequence[Row[Any]]:
+    """Return the trials that are not settled, each with its last attempt."""
+    last = (attempts.c.instance_id, attempts.c.started_at.label("leased_at"), attempts.c.ended_at.label("waits_from"))
     query = (
-        select(trials, attempts.c.instance_id)
+        select(trials, *last)
         .outerjoin(attempts, trials.c.fence == attempts.c.fence)
         .where(trials.c.search_id == search_id, trials.c.state.in_(_OPEN))
         .order_by(trials.c.number)
     )
-    return tuple(_open_trial(row, failures[row.number]) for row in connection.execute(query))
+    return connection.execute(query).all()
 
 
 def _open_trial(row: Row[Any], failures: Counter[FailureClass]) -> OpenTrial:
@@ -152,36 +156,29 @@ def _failures(connection: Connection, search_id: int) -> dict[int, Counter[Failu
     return failures
 
 
-def _unlearned(connection: Connection, search_id: int, spec: SearchSpec) -> tuple[SettledTrial, ...]:
+def _unlearned(connection: Connection, search_id: int) -> Sequence[Row[Any]]:
     of_search = (trials.c.search_id == search_id, trials.c.settle_order.is_not(None), trials.c.learned.is_(False))
-    return tuple(
-        SettledTrial(
-            number=row.number,
-            batch=row.batch,
-            policy_version=row.policy_version,
-            layers=row.layers,
-            tokens=tuple(json.loads(row.tokens)),
-            reward=row.reward if teaches(spec, stopped_early=row.stopped_early) else None,
-            settle_order=row.settle_order,
-        )
-        for row in connection.execute(select(trials).where(*of_search).order_by(trials.c.settle_order))
+    return connection.execute(select(trials).where(*of_search).order_by(trials.c.settle_order)).all()
+
+
+def _settled_trial(row: Row[Any], spec: SearchSpec) -> SettledTrial:
+    return SettledTrial(
+        number=row.number,
+        batch=row.batch,
+        policy_version=row.policy_version,
+        layers=row.layers,
+        tokens=tuple(json.loads(row.tokens)),
+        reward=row.reward if teaches(spec, stopped_early=row.stopped_early) else None,
+        settle_order=row.settle_order,
     )
 
 
-def _times(connection: Connection, search_id: int, *, learns: bool) -> dict[int, TrialTimes]:
-    """Return when what happened to the trials that are open or, in a search that learns, not learned from."""
-    unsettled = trials.c.state.in_(_OPEN)
-    wanted = or_(unsettled, trials.c.learned.is_(False)) if learns else unsettled
-    known = (trials.c.number, trials.c.state, trials.c.proposed_at, trials.c.ended_at, trials.c.attempt_count)
-    columns = (*known, attempts.c.started_at.label("leased_at"), attempts.c.ended_at.label("waits_from"))
-    query = select(*columns).outerjoin(attempts, trials.c.fence == attempts.c.fence)
-    return {
-        row.number: TrialTimes(row.proposed_at, _since(row), row.attempt_count)
-        for row in connection.execute(query.where(trials.c.search_id == search_id, wanted))
-    }
+def _times(row: Row[Any]) -> TrialTimes:
+    """Return when what happened to a trial that is open or not learned from."""
+    return TrialTimes(row.proposed_at, _since(row), row.attempt_count)
 
 
-def _since(row: Any) -> float:
+def _since(row: Row[Any]) -> float:
     """Return since when a trial is in its state."""
     match TrialState(row.state):
         case TrialState.QUEUED:
