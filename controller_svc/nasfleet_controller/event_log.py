@@ -77,4 +77,4 @@ class EventLog:
         names = {"search": str(trial.search), "trial": str(trial)}
         if self._traced:
             names["trace_id"] = f"{trace_id(self._uids[record.search_id], record.number):032x}"
-        log.warning(event, **names, kind=failure.kind.name.lower(), message=failure.message)
+        log.warning(event, **names, kind=failure.kind.word, message=failure.message)

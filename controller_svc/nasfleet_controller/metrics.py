@@ -21,7 +21,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from nasfleet import PROTOCOL_VERSION, __version__
 from nasfleet.address import Address
 from nasfleet.errors import InvalidInputError
-from nasfleet.measurement import EpochMeasurement, Failure, FailureKind
+from nasfleet.measurement import EpochMeasurement, FailureKind
 from nasfleet.names import SearchName
 from nasfleet_controller.call_metrics import CallMetrics
 from nasfleet_controller.records import (
@@ -188,7 +188,7 @@ class ControllerMetrics:
             case EpochsMeasured():
                 self._count_epochs(record.fence, record.epochs, labels)
             case TrialRequeued():
-                metrics.failures.labels(*labels, _kind(record.failure)).inc()
+                metrics.failures.labels(*labels, record.failure.kind.word).inc()
             case TrialSettled():
                 self._settle(record, labels)
             case TrialReused():
@@ -212,7 +212,7 @@ class ControllerMetrics:
         for outcome in OUTCOMES:
             metrics.settled.labels(*labels, outcome).inc(0)
         for kind in FailureKind:
-            metrics.failures.labels(*labels, kind.name.lower()).inc(0)
+            metrics.failures.labels(*labels, kind.word).inc(0)
 
     def _settle(self, settled: TrialSettled, labels: tuple[str, str]) -> None:
         metrics = self.of_searches
@@ -223,13 +223,11 @@ class ControllerMetrics:
             metrics.epochs_saved.labels(*labels).inc(settled.epochs_saved)
             self._count_epochs(settled.fence, settled.measurement.epochs, labels)
         if settled.failure is not None:
-            metrics.failures.labels(*labels, _kind(settled.failure)).inc()
+            metrics.failures.labels(*labels, settled.failure.kind.word).inc()
 
     def _count_settled(self, settled: TrialSettled | TrialReused, labels: tuple[str, str]) -> None:
         metrics = self.of_searches
-        succeeded, failed, lost = OUTCOMES
-        outcome = succeeded if settled.state is TrialState.SUCCEEDED else lost if settled.reward is None else failed
-        metrics.settled.labels(*labels, outcome).inc()
+        metrics.settled.labels(*labels, outcome_of(settled)).inc()
         if settled.reward is not None:
             metrics.rewards.labels(*labels).observe(settled.reward)
 
@@ -261,5 +259,7 @@ class ControllerMetrics:
             metric.remove_by_labels({"namespace": namespace, "search": search})
 
 
-def _kind(failure: Failure) -> str:
-    return failure.kind.name.lower()
+def outcome_of(settled: TrialSettled | TrialReused) -> str:
+    """Return what became of a trial, one of OUTCOMES."""
+    succeeded, failed, lost = OUTCOMES
+    return succeeded if settled.state is TrialState.SUCCEEDED else lost if settled.reward is None else failed

@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from nasfleet.catalogue import Reinforce, SearchSpec
 from nasfleet.measurement import Failure, FailureKind
 from nasfleet.names import SearchName
+from nasfleet_controller.metrics import outcome_of
 from nasfleet_controller.records import (
     AttemptEnded,
     AttemptStarted,
@@ -30,7 +31,6 @@ from nasfleet_controller.records import (
     SearchState,
     TrialReused,
     TrialSettled,
-    TrialState,
 )
 from nasfleet_controller.snapshots import SearchSnapshot, Snapshot
 from nasfleet_controller.strategies.strategy import Update
@@ -197,7 +197,7 @@ class TrialTraces:
     def _settle(self, record: TrialSettled | TrialReused) -> None:
         search = self._searches[record.search_id]
         trial = search.open.pop(record.number)
-        trial.root.set_attributes({"nasfleet.attempts": trial.attempts, "nasfleet.outcome": _outcome(record)})
+        trial.root.set_attributes({"nasfleet.attempts": trial.attempts, "nasfleet.outcome": outcome_of(record)})
         if record.reward is not None:
             trial.root.set_attribute("nasfleet.reward", record.reward)
         match record:
@@ -268,16 +268,9 @@ def _learned(update: Update) -> Attributes:
     }
 
 
-def _outcome(record: TrialSettled | TrialReused) -> str:
-    """Return what became of a trial, in the words of the metrics."""
-    if record.state is TrialState.SUCCEEDED:
-        return "succeeded"
-    return "lost" if record.reward is None else "failed"
-
-
 def _mark(span: Span, failure: Failure) -> None:
     """Say why a span ended without a measurement; what was handed back is nobody's error."""
-    span.set_attribute("nasfleet.failure", failure.kind.name.lower())
+    span.set_attribute("nasfleet.failure", failure.kind.word)
     if failure.kind is not FailureKind.RETURNED:
         span.set_status(StatusCode.ERROR, failure.message[:MOST_MESSAGE])
 

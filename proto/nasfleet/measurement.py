@@ -131,6 +131,11 @@ class FailureKind(Enum):
     GANG_BROKEN = 9
 
     @property
+    def word(self) -> str:
+        """As metrics, logs and traces have it."""
+        return self.name.lower()
+
+    @property
     def failure_class(self) -> FailureClass:
         """Only a model failure is the architecture's own fault."""
         return _CLASS_OF[self]
