@@ -44,7 +44,7 @@ from nasfleet.spaces.conv_chain import ConvChainSpace
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
 from nasfleet.v1.trial_pb2 import EpochMeasurement, Failure
 from nasfleet_trainer.searches import Place
-from nasfleet_trainer.slot_process import SlotProcess
+from nasfleet_trainer.slot_process import Listeners, SlotProcess
 from nasfleet_trainer.tasks import image_classification
 from nasfleet_trainer.tasks.task import ChildRun, Report
 from nasfleet_trainer.training import Training
@@ -150,7 +150,7 @@ class Child:
         self._slot, self._fence, self.seconds = slot, next(FENCES), list[float]()
         trial = f"{search.search}/trials/{self._fence}"
         assignment = Assignment(fence=self._fence, trial=trial, tokens=tokens, seed=self._fence)
-        self.result = asyncio.create_task(slot.train(search, assignment, self._take, _ignore, _ignore, _ignore))
+        self.result = asyncio.create_task(slot.train(search, assignment, Listeners(self._take, _ignore, _ignore, _ignore)))
 
     def end(self) -> None:
         """Let it end with the epoch under way."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,6 +27,7 @@ from nasfleet_trainer import frames
 from nasfleet_trainer.frames import Kind
 from nasfleet_trainer.leases import Result
 from nasfleet_trainer.searches import Place
+from nasfleet_trainer.stages import Listener
 
 log = structlog.get_logger()
 
@@ -37,10 +39,15 @@ _TAIL_BYTES = 16_000
 # After these the process may hold memory or a device in an unknown state; other failures leave it as it was.
 _UNSAFE = (FAILURE_KIND_CRASHED, FAILURE_KIND_GANG_BROKEN, FAILURE_KIND_OUT_OF_MEMORY, FAILURE_KIND_TIMED_OUT)
 
-OnEpoch = Callable[[EpochMeasurement], None]
-OnGauges = Callable[[Mapping[str, float]], None]
-OnPort = Callable[[int], None]
-OnStage = Callable[[str, float, float], None]
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what a child says before it ends: epochs, gauges, the port at which its gang meets, stages."""
+
+    epoch: Callable[[EpochMeasurement], None]
+    gauges: Callable[[Mapping[str, float]], None]
+    port: Callable[[int], None]
+    stage: Listener
 
 
 class SlotProcess:
@@ -61,18 +68,10 @@ class SlotProcess:
         self._tail = bytearray()
         self._forwarding: asyncio.Task[None] | None = None
 
-    async def train(
-        self,
-        announcement: SearchAnnouncement,
-        assignment: Assignment,
-        on_epoch: OnEpoch,
-        on_gauges: OnGauges,
-        on_port: OnPort,
-        on_stage: OnStage,
-    ) -> Result:
+    async def train(self, announcement: SearchAnnouncement, assignment: Assignment, told: Listeners) -> Result:
         """Return what came of a child; if this is cancelled, the child is ended at once."""
         try:
-            result = await self._attempt(announcement, assignment, on_epoch, on_gauges, on_port, on_stage)
+            result = await self._attempt(announcement, assignment, told)
         except BaseException:
             await self.close()
             raise
@@ -114,15 +113,7 @@ class SlotProcess:
             await asyncio.wait([self._forwarding], timeout=1.0)
             self._forwarding.cancel()
 
-    async def _attempt(
-        self,
-        announcement: SearchAnnouncement,
-        assignment: Assignment,
-        on_epoch: OnEpoch,
-        on_gauges: OnGauges,
-        on_port: OnPort,
-        on_stage: OnStage,
-    ) -> Result:
+    async def _attempt(self, announcement: SearchAnnouncement, assignment: Assignment, told: Listeners) -> Result:
         try:
             process = await self._ready()
         except (OSError, asyncio.IncompleteReadError) as error:
@@ -132,7 +123,7 @@ class SlotProcess:
         try:
             async with asyncio.timeout(limit + _STACK_SECONDS if limit else None):
                 await self._send(process, announcement, assignment)
-                return await _receive(process, on_epoch, on_gauges, on_port, on_stage)
+                return await _receive(process, told)
         except TimeoutError:
             await self.close()
             return self._failure(FAILURE_KIND_TIMED_OUT, f"the attempt took longer than trial.timeout, {limit:g} s")
@@ -204,19 +195,17 @@ class SlotProcess:
         return Failure(kind=kind, message=message, traceback=self._tail.decode(errors="replace"))
 
 
-async def _receive(
-    process: asyncio.subprocess.Process, on_epoch: OnEpoch, on_gauges: OnGauges, on_port: OnPort, on_stage: OnStage
-) -> Result:
+async def _receive(process: asyncio.subprocess.Process, told: Listeners) -> Result:
     while True:
         match await frames.read(_stdout(process)):
             case Kind.EPOCH, payload:
-                on_epoch(EpochMeasurement.FromString(payload))
+                told.epoch(EpochMeasurement.FromString(payload))
             case Kind.GAUGES, payload:
-                on_gauges(json.loads(payload))
+                told.gauges(json.loads(payload))
             case Kind.PORT, payload:
-                on_port(int(payload))
+                told.port(int(payload))
             case Kind.STAGE, payload:
-                on_stage(*json.loads(payload))
+                told.stage(*json.loads(payload))
             case Kind.MEASUREMENT, payload:
                 return Measurement.FromString(payload)
             case Kind.FAILURE, payload:

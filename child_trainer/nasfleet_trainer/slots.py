@@ -17,7 +17,8 @@ from nasfleet_trainer.leases import Result
 from nasfleet_trainer.metrics import Metrics, kind_word
 from nasfleet_trainer.searches import Place, Searches
 from nasfleet_trainer.seeds import SeedSeries
-from nasfleet_trainer.slot_process import OnStage, SlotProcess
+from nasfleet_trainer.slot_process import Listeners, SlotProcess
+from nasfleet_trainer.stages import Listener
 from nasfleet_trainer.tasks.loading import runs_inline
 
 OnEpoch = Callable[[int, trial_pb2.EpochMeasurement], None]
@@ -134,13 +135,13 @@ class Slots:
         announcement: SearchAnnouncement,
         on_epoch: _OnOwnEpoch,
         on_port: _OnOwnPort,
-        on_stage: OnStage,
+        on_stage: Listener,
     ) -> Result:
         process = self._idle.pop() if self._idle else SlotProcess(self._place, self._threads)
         self._at_work[assignment.fence] = process
         try:
-            gauge = partial(self._metrics.gauge, process)
-            return await process.train(announcement, assignment, on_epoch, gauge, on_port, on_stage)
+            told = Listeners(on_epoch, partial(self._metrics.gauge, process), on_port, on_stage)
+            return await process.train(announcement, assignment, told)
         finally:
             self._metrics.forget(process)
             del self._at_work[assignment.fence]
