@@ -34,6 +34,14 @@ _PROBE_SECONDS = 2.0
 _FAREWELL_SECONDS = 1.0  # a controller that has been told to leave takes its announcement back at once
 _RELEASE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
+# What `read_trust` takes, with what it is and what for.
+TRUST_OPTIONS = {
+    "ca": ("FILE", "Certificates that it is known by; for TLS."),
+    "token_file": ("FILE", "Token to show it."),
+    "server_name": (None, "Name in its certificate, if that is not its host."),
+    "client_certificate": ("FILE", "Certificate to show it, if it asks for one."),
+    "client_key": ("FILE", "Key of that certificate."),
+}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -81,46 +89,22 @@ def trust_options(trust: Trust | None) -> list[str]:
     return [word for option, value in given.items() if value for word in (option, str(value))]
 
 
+def _trust_options(command: F) -> F:
+    """Add the options by which a controller is trusted and shown who calls."""
+    for name, (metavar, text) in reversed(TRUST_OPTIONS.items()):
+        variable = f"NASFLEET_{name.upper()}"
+        flag = f"--{name.replace('_', '-')}"
+        command = click.option(flag, envvar=variable, show_envvar=True, metavar=metavar, default="", help=text)(command)
+    return command
+
+
 def target_options(command: F) -> F:
     """Add the options that choose a controller; the command gets them as `target`."""
 
     @click.option(
         "--controller", envvar="NASFLEET_CONTROLLER", show_envvar=True, metavar="HOST:PORT", help="A running controller."
     )
-    @click.option(
-        "--ca",
-        envvar="NASFLEET_CA",
-        show_envvar=True,
-        metavar="FILE",
-        default="",
-        help="Certificates that it is known by; for TLS.",
-    )
-    @click.option(
-        "--token-file", envvar="NASFLEET_TOKEN_FILE", show_envvar=True, metavar="FILE", default="", help="Token to show it."
-    )
-    @click.option(
-        "--server-name",
-        envvar="NASFLEET_SERVER_NAME",
-        show_envvar=True,
-        default="",
-        help="Name in its certificate, if that is not its host.",
-    )
-    @click.option(
-        "--client-certificate",
-        envvar="NASFLEET_CLIENT_CERTIFICATE",
-        show_envvar=True,
-        metavar="FILE",
-        default="",
-        help="Certificate to show it, if it asks for one.",
-    )
-    @click.option(
-        "--client-key",
-        envvar="NASFLEET_CLIENT_KEY",
-        show_envvar=True,
-        metavar="FILE",
-        default="",
-        help="Key of that certificate.",
-    )
+    @_trust_options
     @click.option(
         "--state",
         envvar="NASFLEET_STATE",
@@ -131,24 +115,14 @@ def target_options(command: F) -> F:
         help="Directory of the searches and their results.",
     )
     @functools.wraps(command)
-    def with_target(
-        *args: Any,
-        controller: str | None,
-        ca: str,
-        token_file: str,
-        server_name: str,
-        client_certificate: str,
-        client_key: str,
-        state: Path,
-        **kwargs: Any,
-    ) -> Any:
+    def with_target(*args: Any, controller: str | None, state: Path, **kwargs: Any) -> Any:
+        trusted = {name: kwargs.pop(name) for name in TRUST_OPTIONS}
         trust = None
         if controller is not None:
             parse_address(controller, "--controller")
-            trust = read_trust(ca, token_file, server_name, client_certificate, client_key)
-        for option in () if controller is not None else ("ca", "token_file", "server_name", "client_certificate", "client_key"):
-            if _was_typed(option):
-                raise InvalidInputError(f"--{option.replace('_', '-')} is given without --controller, which it is for")
+            trust = read_trust(**trusted)
+        elif typed := [name for name in trusted if _was_typed(name)]:
+            raise InvalidInputError(f"--{typed[0].replace('_', '-')} is given without --controller, which it is for")
         target = Target(controller, state, namespace=kwargs.get("namespace"), trust=trust)
         return command(*args, target=target, **kwargs)
 

@@ -36,6 +36,11 @@ class Trust:
     certificate: Path | None = None
     key: Path | None = None
 
+    @property
+    def pair(self) -> tuple[Path, Path] | None:
+        """The client's own certificate and its key, if it has them."""
+        return None if self.certificate is None or self.key is None else (self.certificate, self.key)
+
     def certificates(self) -> str:
         """Return the certificates as they are now, or raise InvalidInputError."""
         content = read_file(self.ca, "--ca")
@@ -43,7 +48,9 @@ class Trust:
         return content.decode("ascii")
 
 
-def read_trust(ca: str, token: str, server_name: str = "", certificate: str = "", key: str = "") -> Trust | None:
+def read_trust(
+    ca: str, token_file: str, server_name: str = "", client_certificate: str = "", client_key: str = ""
+) -> Trust | None:
     """Return the trust that a program was told of by its options; None for plain text.
 
     The options: --ca, --token-file, --server-name, --client-certificate and --client-key.
@@ -51,21 +58,21 @@ def read_trust(ca: str, token: str, server_name: str = "", certificate: str = ""
     Raises:
         InvalidInputError: if a file is not what its option wants, or a token would go over the wire in plain text.
     """
-    pair = {"--client-certificate": certificate, "--client-key": key}
+    pair = {"--client-certificate": client_certificate, "--client-key": client_key}
     if not ca:
-        for option, value in ({"--token-file": token, "--server-name": server_name} | pair).items():
+        for option, value in ({"--token-file": token_file, "--server-name": server_name} | pair).items():
             if value:
                 raise InvalidInputError(f"{option} {value} is given without --ca: a client shows itself over TLS only")
         return None
-    if bool(certificate) != bool(key):
-        given, missing = sorted(pair, key=pair.__getitem__, reverse=True)
-        raise InvalidInputError(f"{given} {pair[given]} is given without {missing}")
-    trust = Trust(Path(ca), _path(token), server_name, _path(certificate), _path(key))
+    for given, missing in (tuple(pair), tuple(pair)[::-1]):
+        if pair[given] and not pair[missing]:
+            raise InvalidInputError(f"{given} {pair[given]} is given without {missing}")
+    trust = Trust(Path(ca), _path(token_file), server_name, _path(client_certificate), _path(client_key))
     trust.certificates()
-    if trust.certificate is not None and trust.key is not None:
-        check_pair(trust.certificate, trust.key, "client")
+    if trust.pair is not None:
+        check_pair(*trust.pair, "client")
     if trust.token is not None and not read_file(trust.token, "--token-file").strip():
-        raise InvalidInputError(f"--token-file {token} is empty: it is to hold a token for the controller")
+        raise InvalidInputError(f"--token-file {token_file} is empty: it is to hold a token for the controller")
     return trust
 
 
@@ -110,8 +117,8 @@ class Way(Generic[Channel]):
 
     def _secured(self, trust: Trust, files: _Files) -> Channel:
         _check(files[0], trust.ca)
-        if trust.certificate is not None and trust.key is not None:
-            check_pair(trust.certificate, trust.key, "client")
+        if trust.pair is not None:
+            check_pair(*trust.pair, "client")
         credentials = _credentials(files, trust.token)
         named = [("grpc.ssl_target_name_override", trust.server_name)] if trust.server_name else []
         return self._secure(self._address, credentials, options=[*self._options, *named])
@@ -147,13 +154,11 @@ class _SendToken(grpc.AuthMetadataPlugin):
 
 
 def _read(trust: Trust) -> _Files:
-    if trust.certificate is None or trust.key is None:
-        return read_file(trust.ca, "--ca"), None, None
-    return (
-        read_file(trust.ca, "--ca"),
-        read_file(trust.key, "--client-key"),
-        read_file(trust.certificate, "--client-certificate"),
-    )
+    authorities = read_file(trust.ca, "--ca")
+    if trust.pair is None:
+        return authorities, None, None
+    certificate, key = trust.pair
+    return authorities, read_file(key, "--client-key"), read_file(certificate, "--client-certificate")
 
 
 def _credentials(files: _Files, token: Path | None) -> grpc.ChannelCredentials:
