@@ -22,7 +22,6 @@ from waiting_trainers import waiting_trainers
 
 from nasfleet.catalogue import Budget, ConvChain, Random, Reinforce, SearchSpaceSection, SearchSpec, Synthetic
 from nasfleet.transport import Trust
-from nasfleet.v1.fleet_pb2 import TRAINER_STATE_BUSY
 from nasfleet_testing.certificates import issue, make_authority
 
 POOL, SEARCH = "namespaces/default/pools/gpu", "namespaces/default/searches/waiting"
@@ -42,7 +41,7 @@ def measure(running: Controller, strategy: str, trust: Trust | None, count: int,
     running.client.ensure_pool(POOL, labels={}, service_account="", wanted_size=count)
     running.client.ensure_search(SEARCH, spec)
     with waiting_trainers(running.address, POOL, [f"gpu-{number}" for number in range(count)], trust):
-        while sum(one.state == TRAINER_STATE_BUSY for one in running.client.get_fleet().trainers) < count:
+        while running.busy_trainers() < count:
             time.sleep(0.5)
         time.sleep(SETTLE_SECONDS)
         began, used = time.monotonic(), running.processor_seconds()

@@ -30,7 +30,6 @@ from nasfleet.catalogue import (
     SearchSpec,
     Synthetic,
 )
-from nasfleet.v1.fleet_pb2 import TRAINER_STATE_BUSY
 
 REPEATS = 5
 SEARCH = "namespaces/default/searches/noop"
@@ -82,7 +81,7 @@ def connected() -> Figures:
     short = replace(hours, task=Synthetic(), parallelism=2, trainer_pool_selector=PoolSelector(match_labels={"kind": "short"}))
     with controller() as running, trainers(running, CONNECTED_TRAINERS, "--label", "kind=long"):
         running.client.ensure_search(SEARCH, hours)
-        while _busy(running) < CONNECTED_TRAINERS:
+        while running.busy_trainers() < CONNECTED_TRAINERS:
             time.sleep(0.5)
         time.sleep(SETTLE_SECONDS)
         began, used = time.monotonic(), running.processor_seconds()
@@ -98,10 +97,6 @@ def connected() -> Figures:
             "controller's load, cores": load,
             "controller's memory, MB": running.resident_megabytes(),
         }
-
-
-def _busy(running: Controller) -> int:
-    return sum(one.state == TRAINER_STATE_BUSY for one in running.client.get_fleet().trainers)
 
 
 def percentile(samples: Sequence[float], percent: int) -> float:

@@ -18,6 +18,7 @@ from nasfleet.catalogue import SearchDocument
 from nasfleet.client import Client
 from nasfleet.names import SearchName
 from nasfleet.transport import Trust
+from nasfleet.v1.fleet_pb2 import TRAINER_STATE_BUSY
 from nasfleet_controller.store.results import TrialQuery
 from nasfleet_controller.store.store import Store
 from nasfleet_controller.store.trials import StoredTrial
@@ -35,6 +36,10 @@ class Controller:
         """Return its memory, in units of 10^6 bytes."""
         said = subprocess.run(["ps", "-o", "rss=", "-p", str(self.pid)], check=True, capture_output=True, text=True).stdout
         return int(said) * 1024 / 1e6
+
+    def busy_trainers(self) -> int:
+        """Return how many trainers hold a trial."""
+        return sum(one.state == TRAINER_STATE_BUSY for one in self.client.get_fleet().trainers)
 
     def processor_seconds(self) -> float:
         """Return the processor time that it has used, to the hundredth where the system tells that, else to the second."""
