@@ -80,7 +80,7 @@ class Slots:
     def _ended(self, fence: int, on_end: OnEnd, child: asyncio.Task[Result]) -> None:
         del self._children[fence]
         self._ended_early.discard(fence)
-        on_end(fence, None if child.cancelled() else child.result())
+        on_end(fence, None if child.cancelled() else _result(child))
 
     async def _train(self, assignment: Assignment, on_epoch: _OnOwnEpoch, on_port: _OnOwnPort) -> Result:
         structlog.contextvars.bind_contextvars(trial=assignment.trial)  # for all that this child's task logs
@@ -146,3 +146,12 @@ class Slots:
             self._metrics.forget(process)
             del self._at_work[assignment.fence]
             self._idle.append(process)
+
+
+def _result(child: asyncio.Task[Result]) -> Result:
+    """Return what came of a child; an error of the trainer's own is a failure too, or the lease would be held for ever."""
+    error = child.exception()
+    if error is None:
+        return child.result()
+    log.error("child_lost", exc_info=error)
+    return failure_to_proto(classify(error))

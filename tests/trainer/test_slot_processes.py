@@ -31,9 +31,9 @@ class Bench:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        metrics = Metrics(self.registry)
+        self.metrics = Metrics(self.registry)
         self.searches = Searches(Place())
-        self.slots = Slots(self.searches, Place(), 1, metrics)
+        self.slots = Slots(self.searches, Place(), 1, self.metrics)
         self.epochs: list[EpochMeasurement] = []
         self.epoch_came = asyncio.Event()
         self._fences = 0
@@ -97,6 +97,22 @@ def wait_for_end_of_group(group: int) -> None:
         while True:
             os.killpg(group, 0)
             time.sleep(0.01)
+
+
+async def test_an_error_of_the_trainer_itself_is_a_failure_of_the_child_and_the_next_one_is_trained(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Result) -> None:
+        raise ZeroDivisionError("a defect of ours")
+
+    bench.poison("error")
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.metrics, "count", broken)
+        failure = await bench.train(HARMLESS)
+    assert isinstance(failure, Failure)
+    assert "a defect of ours" in failure.message
+    assert "in broken" in failure.traceback
+    assert await bench.process_id()
 
 
 @pytest.mark.parametrize(
