@@ -37,7 +37,11 @@ VALUE_SETS: Mapping[str, Mapping[str, Any]] = {
             "extraNames": ["nasfleet.example.com", "192.0.2.7"],
             "ca": "-----BEGIN CERTIFICATE-----\n",
         },
-        "networkPolicy": {"apiServer": ["192.0.2.1/32"], "apiServerPorts": [6443]},
+        "networkPolicy": {
+            "apiServer": ["192.0.2.1/32"],
+            "apiServerPorts": [6443],
+            "dns": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
+        },
     },
     "issuer": {
         "controller": {"persistence": {"existingClaim": "searches"}},
@@ -111,6 +115,7 @@ OPEN = {
     "operator.resources",
     "trainers.pool.spec",
     "networkPolicy.clients",
+    "networkPolicy.dns",
     "networkPolicy.prometheus",
     "networkPolicy.controllerEgress",
     "networkPolicy.trainerEgress",

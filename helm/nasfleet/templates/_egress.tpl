@@ -3,6 +3,9 @@
 {{/* Policies see the port of the pods behind a service, which for DNS is 5353 on some clusters. */}}
 {{- define "nasfleet.egress.dns" -}}
 - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}, {port: 5353, protocol: UDP}, {port: 5353, protocol: TCP}]
+  {{- with .Values.networkPolicy.dns }}
+  to: {{ toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
 
 {{/* Behind its address in the cluster it may be anywhere, so that without networkPolicy.apiServer the port alone is said. */}}

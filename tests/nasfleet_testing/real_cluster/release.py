@@ -60,6 +60,7 @@ class Release:
             "networkPolicy": {
                 # Who comes from outside through a Service comes with the address of a node.
                 "clients": [{"ipBlock": {"cidr": NODES}}],
+                "dns": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
                 "apiServerPorts": [int(self.plane.address.rpartition(":")[2])],
             },
             "controller": {
