@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Self
 
 from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
-from nasfleet.names import DEFAULT_NAMESPACE, SearchName
+from nasfleet.names import DEFAULT_AUDIENCE, DEFAULT_NAMESPACE, SearchName
 from nasfleet.transport import Trust
 
 DEFAULT_SERVICE = "nasfleet/nasfleet-controller:50051"
 SEARCHES = "architecturesearches.nasfleet.dev"
-AUDIENCE = "nasfleet-controller"
 _SERVICE = re.compile(r"(?P<namespace>[a-z0-9-]+)/(?P<name>[a-z0-9-]+):(?P<port>[0-9]+)")
 _DELETE_SECONDS = 60  # the operator lets a search go within them even if the controller is away
 _NO_SUCH_KIND = "the server doesn't have a resource type"
@@ -70,12 +69,14 @@ class Cluster:
     def trust(self) -> Iterator[Trust | None]:
         """Give how its controller is known, which stands in a ConfigMap beside the service, and what to show it.
 
+        The ConfigMap has `ca.crt`, and `audience` if tokens have to be for another one than the default.
+
         None if there is no such ConfigMap: the controller then speaks plain text.
         """
         service = self.service
         place = ("configmap", f"{service.name}-ca", "--namespace", service.namespace)
-        certificates = self._kubectl("get", *place, "--ignore-not-found", r"--output=jsonpath={.data.ca\.crt}")
-        if not certificates:
+        said = json.loads(self._kubectl("get", *place, "--ignore-not-found", "--output=jsonpath={.data}") or "{}")
+        if not said.get("ca.crt"):
             if self.service_account:
                 raise NotFoundError(
                     f"namespace {service.namespace} has no ConfigMap {service.name}-ca to know its controller by, "
@@ -85,9 +86,10 @@ class Cluster:
             return
         with tempfile.TemporaryDirectory(prefix="nasfleet-") as folder:
             ca, token = Path(folder, "ca.crt"), Path(folder, "token")
-            ca.write_text(certificates + "\n")
+            ca.write_text(said["ca.crt"])
             if self.service_account:
-                who = (self.service_account, "--namespace", self.namespace(), f"--audience={AUDIENCE}")
+                audience = said.get("audience", DEFAULT_AUDIENCE)
+                who = (self.service_account, "--namespace", self.namespace(), f"--audience={audience}")
                 token.write_text(self._kubectl("create", "token", *who))
             yield Trust(ca, token if self.service_account else None, f"{service.name}.{service.namespace}.svc")
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from nasfleet.address import Address, parse_address
 from nasfleet.errors import InvalidInputError
+from nasfleet.names import DEFAULT_AUDIENCE
 from nasfleet.tracing import asks_for_traces
 from nasfleet_controller.access.certificates import Certificates
 
@@ -114,7 +115,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("tls-client-ca", "", "file with the certificates that clients' own must be signed by; empty to ask for none")
     option("authentication", "None", "None, or Kubernetes: a token on every call, reviewed by the cluster")
     option("kubeconfig", "", "file that says which cluster reviews them; empty for the service account of the pod")
-    option("audience", "nasfleet-controller", "for whom those tokens have to be")
+    option("audience", DEFAULT_AUDIENCE, "for whom those tokens have to be")
     option("operator-account", "", "user name of the operator, as in system:serviceaccount:NAMESPACE:NAME")
     option("store-url", "", "SQLAlchemy URL of the store, if not a SQLite file in the state directory")
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when standard input ends")

@@ -24,7 +24,7 @@ from nasfleet.tracing import exporting
 from nasfleet.v1 import fleet_pb2, fleet_pb2_grpc, results_pb2, results_pb2_grpc, search_pb2, search_pb2_grpc
 from nasfleet_controller.access.certificates import Certificates, server_credentials
 from nasfleet_controller.access.guard import Guard
-from nasfleet_controller.access.reviews import RememberedReviews, Reviews
+from nasfleet_controller.access.reviews import RememberedReviews
 from nasfleet_controller.commands import SearchCommands
 from nasfleet_controller.config import Authentication, ControllerConfig
 from nasfleet_controller.event_log import EventLog
@@ -74,7 +74,7 @@ class Door:
 
     listen: Address
     certificates: Certificates | None = None
-    reviews: Reviews | None = None
+    reviews: RememberedReviews | None = None
     operator_account: str = ""
     health: Address | None = None
 
@@ -146,7 +146,7 @@ def _traces() -> Iterator["TrialTraces"]:
 
 
 @contextlib.asynccontextmanager
-async def _reviews(config: ControllerConfig) -> AsyncIterator[Reviews | None]:
+async def _reviews(config: ControllerConfig) -> AsyncIterator[RememberedReviews | None]:
     if config.authentication is Authentication.NONE:
         yield None
         return

@@ -7,6 +7,7 @@ from typing import Self
 
 from nasfleet.address import Address, parse_address
 from nasfleet.errors import InvalidInputError
+from nasfleet.names import DEFAULT_AUDIENCE
 from nasfleet.transport import Trust, read_trust
 from nasfleet_operator.settings import Settings
 
@@ -125,7 +126,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     option("server-name", "", "name in the controller's certificate, if that is not the host of its address")
     option("client-certificate", "", "file with a certificate to show the controller, if it asks for one")
     option("client-key", "", "file with the key of that certificate")
-    option("audience", "nasfleet-controller", "for whom the tokens of trainers are")
+    option("audience", DEFAULT_AUDIENCE, "for whom the tokens of trainers are")
     option("trainer-image", "", "image of the trainers of pools that name none; required")
     option("trainer-service-account", "nasfleet-trainer", "service account of the trainers of pools that name none")
     option("namespaces", "", "namespaces to watch, with commas between them; none for all")

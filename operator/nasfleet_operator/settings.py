@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from nasfleet.names import DEFAULT_AUDIENCE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -29,7 +31,7 @@ class Settings:
     trainer_memory: str = "2Gi"
     service_account: str = "nasfleet-trainer"
     server_name: str = ""
-    token_audience: str = "nasfleet-controller"  # noqa: S105 - an audience is no secret
+    token_audience: str = DEFAULT_AUDIENCE
     forget_after_seconds: float = 60.0
     retry_seconds: float = 60.0
     count_seconds: float = 10.0

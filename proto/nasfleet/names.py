@@ -10,6 +10,8 @@ from typing import Self
 from nasfleet.errors import InvalidInputError
 
 DEFAULT_NAMESPACE = "default"
+DEFAULT_AUDIENCE = "nasfleet-controller"
+"""For whom tokens are, unless a controller is told otherwise."""
 ALL_NAMESPACES = "namespaces/-"
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(f"namespaces/({_LABEL})")

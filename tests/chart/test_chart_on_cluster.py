@@ -105,7 +105,7 @@ def test_an_upgrade_finds_the_authority_that_cert_manager_made(release: Release,
     files = ("--from-literal=ca.crt=authority", "--from-literal=tls.crt=one", "--from-literal=tls.key=two")
     control_plane.do("create", "secret", "generic", "nasfleet-controller-tls", f"--namespace={release.namespace}", *files)
     release.upgrade(tls={"mode": "certManager"}, crds=OURS_ARE_THERE)
-    assert release.get("configmap", "nasfleet-controller-ca")["data"] == {"ca.crt": "authority"}
+    assert release.get("configmap", "nasfleet-controller-ca")["data"]["ca.crt"] == "authority"
 
 
 @pytest.mark.usefixtures("resources")

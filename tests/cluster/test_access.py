@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
 import sys
@@ -375,6 +376,10 @@ class TestCommandLine:
                 assert client.get_search(MINE).name == MINE
                 with pytest.raises(ForbiddenError):
                     client.get_search(THEIRS)
+            other = json.dumps({"data": {"audience": "another-controller"}})
+            plane.do("patch", "configmap", "nasfleet-controller-ca", "--namespace=nasfleet", f"--patch={other}")
+            with cluster.trust() as trust, Client(guarded.address, trust) as client, pytest.raises(UnauthenticatedError):
+                client.get_search(MINE)
         finally:
             plane.do("delete", "configmap", "nasfleet-controller-ca", "--namespace=nasfleet")
 

@@ -14,6 +14,7 @@ from nasfleet_controller.access.reviews import (
     MOST_REMEMBERED,
     RIGHT_SECONDS,
     UNKNOWN_AT_ONCE,
+    UNKNOWN_OF_HOST_AT_ONCE,
     UNKNOWN_PER_SECOND,
     RememberedReviews,
 )
@@ -70,7 +71,7 @@ def reviews(counted: CountedReviews, clock: Clock) -> RememberedReviews:
 async def test_many_who_come_at_once_with_one_token_cause_one_review(
     counted: CountedReviews, reviews: RememberedReviews
 ) -> None:
-    found = await asyncio.gather(*(reviews.caller("jane's") for _ in range(100)))
+    found = await asyncio.gather(*(reviews.caller("jane's", "host") for _ in range(100)))
     assert {caller.user for caller in found if caller} == {"jane"}
     assert counted.asked == 1
 
@@ -78,16 +79,16 @@ async def test_many_who_come_at_once_with_one_token_cause_one_review(
 async def test_an_answer_holds_for_its_time_and_no_longer(
     counted: CountedReviews, reviews: RememberedReviews, clock: Clock
 ) -> None:
-    caller = await reviews.caller("jane's")
+    caller = await reviews.caller("jane's", "host")
     assert caller is not None
     assert await reviews.allows(caller, READ)
     clock.now += RIGHT_SECONDS - 1
-    assert (await reviews.caller("jane's"), await reviews.allows(caller, READ), counted.asked) == (caller, True, 2)
+    assert (await reviews.caller("jane's", "host"), await reviews.allows(caller, READ), counted.asked) == (caller, True, 2)
     clock.now += 2
     await reviews.allows(caller, READ)
     assert counted.asked == 3
     clock.now += CALLER_SECONDS
-    await reviews.caller("jane's")
+    await reviews.caller("jane's", "host")
     assert counted.asked == 4
 
 
@@ -95,13 +96,13 @@ async def test_a_token_that_ends_is_not_good_for_longer_because_it_is_remembered
     counted: CountedReviews, reviews: RememberedReviews, clock: Clock
 ) -> None:
     counted.until = clock.now + 5
-    assert await reviews.caller("jane's") is not None
+    assert await reviews.caller("jane's", "host") is not None
     clock.now += 6
-    assert await reviews.caller("jane's") is None
+    assert await reviews.caller("jane's", "host") is None
 
 
 async def test_a_bad_token_is_remembered_too(counted: CountedReviews, reviews: RememberedReviews) -> None:
-    assert [await reviews.caller("made up") for _ in range(10)] == [None] * 10
+    assert [await reviews.caller("made up", "host") for _ in range(10)] == [None] * 10
     assert counted.asked == 1
 
 
@@ -109,13 +110,13 @@ async def test_no_answer_is_remembered_where_there_was_none(counted: CountedRevi
     counted.answers = False
     for _ in range(2):
         with pytest.raises(UnavailableError):
-            await reviews.caller("jane's")
+            await reviews.caller("jane's", "host")
     counted.answers = True
-    assert await reviews.caller("jane's") is not None
+    assert await reviews.caller("jane's", "host") is not None
 
 
 async def test_one_who_gives_up_waiting_spoils_it_for_nobody(counted: CountedReviews, reviews: RememberedReviews) -> None:
-    impatient, patient = (asyncio.ensure_future(reviews.caller("jane's")) for _ in range(2))
+    impatient, patient = (asyncio.ensure_future(reviews.caller("jane's", "host")) for _ in range(2))
     await asyncio.sleep(0)
     impatient.cancel()
     assert await patient is not None
@@ -124,18 +125,28 @@ async def test_one_who_gives_up_waiting_spoils_it_for_nobody(counted: CountedRev
 async def test_ever_new_tokens_do_not_make_the_memory_grow(reviews: RememberedReviews, clock: Clock) -> None:
     for number in range(MOST_REMEMBERED + 10):
         clock.now += 1 / UNKNOWN_PER_SECOND
-        await reviews.caller(f"made up {number}")
+        await reviews.caller(f"made up {number}", f"host {number % 50}")
     assert len(reviews._known) <= MOST_REMEMBERED
 
 
 async def test_a_flood_of_made_up_tokens_costs_few_reviews_and_hinders_nobody_who_is_known(
     counted: CountedReviews, reviews: RememberedReviews
 ) -> None:
-    jane = await reviews.caller("jane's")
+    jane = await reviews.caller("jane's", "host")
     with pytest.raises(TooOftenError):
-        await asyncio.gather(*(reviews.caller(f"made up {number}") for number in range(2 * UNKNOWN_AT_ONCE)))
+        await asyncio.gather(
+            *(reviews.caller(f"made up {number}", f"host {number % 50}") for number in range(2 * UNKNOWN_AT_ONCE))
+        )
     assert counted.asked <= 1 + UNKNOWN_AT_ONCE
-    assert await reviews.caller("jane's") == jane
+    assert await reviews.caller("jane's", "host") == jane
+
+
+async def test_one_host_that_makes_tokens_up_keeps_no_other_out(counted: CountedReviews, reviews: RememberedReviews) -> None:
+    made_up = (reviews.caller(f"made up {number}", "bad") for number in range(2 * UNKNOWN_AT_ONCE))
+    answers = await asyncio.gather(*made_up, return_exceptions=True)
+    assert sum(isinstance(answer, TooOftenError) for answer in answers) == 2 * UNKNOWN_AT_ONCE - UNKNOWN_OF_HOST_AT_ONCE
+    assert counted.asked == UNKNOWN_OF_HOST_AT_ONCE
+    assert await reviews.caller("jane's", "good") is not None
 
 
 async def test_a_token_that_may_do_less_inherits_nothing_from_another_of_the_same_user(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,10 +13,10 @@ import structlog
 
 from nasfleet.errors import ForbiddenError, InvalidInputError, NasfleetError, TooOftenError, UnauthenticatedError
 from nasfleet.names import PoolName
-from nasfleet.pacing import Pace
+from nasfleet.pacing import Pace, Paces
 from nasfleet.v1 import fleet_pb2
 from nasfleet_controller.access.caller import Caller
-from nasfleet_controller.access.reviews import Reviews
+from nasfleet_controller.access.reviews import RememberedReviews
 from nasfleet_controller.access.rights import CHANGING, Right, refuse_stranger, rights
 from nasfleet_controller.servicers.errors import Context, end_with
 from nasfleet_controller.servicers.interception import OURS, Method, put_before
@@ -35,6 +36,20 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call, with the token that came with it and where it came from, as gRPC says it: ipv4:192.0.2.1:50000."""
+
+    method: str
+    token: str
+    peer: str
+
+    @property
+    def host(self) -> str:
+        """Return where it came from without the port, of which anybody has many."""
+        return self.peer.rpartition(":")[0]
+
+
 class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes none at run time
     """Lets through who may, and not more often than is good for the others.
 
@@ -44,11 +59,11 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
         account_of: gives the service account of a pool; None if the pool was not declared.
     """
 
-    def __init__(self, reviews: Reviews, operator: str, account_of: Callable[[PoolName], str | None]) -> None:
+    def __init__(self, reviews: RememberedReviews, operator: str, account_of: Callable[[PoolName], str | None]) -> None:
         self._reviews = reviews
         self._operator = operator
         self._account_of = account_of
-        self._paces: dict[tuple[str, str], Pace] = {}
+        self._paces = Paces(CALLS_PER_SECOND, CALLS_AT_ONCE, MOST_CALLERS)
 
     async def intercept_service(
         self,
@@ -70,7 +85,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
 
     def _unary(self, method: str, token: str, inner: Method) -> Method:
         async def call(request: Any, context: Context) -> Any:
-            caller, needed = await _or_abort(self._admit(method, token, request), context)
+            caller, needed = await _or_abort(self._admit(_Call(method, token, context.peer()), request), context)
             tried = getattr(request, "dry_run", False)
             changed = [] if tried else [str(right) for right in needed if right.verb in CHANGING]
             try:
@@ -87,7 +102,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
 
     def _answering(self, method: str, token: str, inner: Method) -> Method:
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
-            caller, _ = await _or_abort(self._admit(method, token, request), context)
+            caller, _ = await _or_abort(self._admit(_Call(method, token, context.peer()), request), context)
             async with aclosing(_while_valid(caller, inner(request, context), context)) as responses:
                 async for response in responses:
                     yield response
@@ -96,35 +111,37 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
 
     def _talking(self, method: str, token: str, inner: Method) -> Method:
         async def call(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-            caller, requests = await _or_abort(self._admit_talking(method, token, requests), context)
+            caller, requests = await _or_abort(self._admit_talking(_Call(method, token, context.peer()), requests), context)
             async with aclosing(_while_valid(caller, inner(requests, context), context)) as responses:
                 async for response in responses:
                     yield response
 
         return call
 
-    async def _admit(self, method: str, token: str, request: Any) -> tuple[Caller, tuple[Right, ...]]:
+    async def _admit(self, call: _Call, request: Any) -> tuple[Caller, tuple[Right, ...]]:
         """Return who calls and the rights that it takes, all of which they have."""
-        caller, needed = await self._caller(token, method), rights(method, request)
+        caller, needed = await self._caller(call), rights(call.method, request)
         if caller.user != self._operator:
             for right in needed:
                 if not await self._reviews.allows(caller, right):
                     raise ForbiddenError(f"{caller.user} may not {right}: ask for that right")
         return caller, needed
 
-    async def _admit_talking(self, method: str, token: str, requests: AsyncIterator[Any]) -> tuple[Caller, AsyncIterator[Any]]:
+    async def _admit_talking(self, call: _Call, requests: AsyncIterator[Any]) -> tuple[Caller, AsyncIterator[Any]]:
         """Return who talks, and what they say; of a trainer only as much as one may."""
-        caller = await self._caller(token, method)
-        if method == _WORK:
+        caller = await self._caller(call)
+        if call.method == _WORK:
             return caller, _paced(await self._first(caller, requests), requests)
-        if not method.startswith(_REFLECTION):
-            raise ForbiddenError(f"nobody may call {method}")
+        if not call.method.startswith(_REFLECTION):
+            raise ForbiddenError(f"nobody may call {call.method}")
         return caller, requests
 
-    async def _caller(self, token: str, method: str) -> Caller:
-        if not token.startswith(_SCHEME):
-            raise UnauthenticatedError(f"{method} was called without a token: send one for this controller as a bearer token")
-        caller = await self._reviews.caller(token.removeprefix(_SCHEME))
+    async def _caller(self, call: _Call) -> Caller:
+        if not call.token.startswith(_SCHEME):
+            raise UnauthenticatedError(
+                f"{call.method} was called without a token: send one for this controller as a bearer token"
+            )
+        caller = await self._reviews.caller(call.token.removeprefix(_SCHEME), call.host)
         if caller is None:
             raise UnauthenticatedError("the token is not good here: it has ended, or is for another audience; get a new one")
         if caller.user != self._operator:
@@ -133,13 +150,8 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # it takes n
 
     def _count(self, caller: Caller) -> None:
         """Count a call of a user, or of a pod, since all trainers of a namespace may be one user; too many are refused."""
-        if len(self._paces) >= MOST_CALLERS:
-            self._paces.clear()
-        now = asyncio.get_running_loop().time()
-        pace = self._paces.setdefault((caller.user, caller.pod), Pace(CALLS_PER_SECOND, CALLS_AT_ONCE))
-        if not pace.has_room(now):
+        if not self._paces.of((caller.user, caller.pod)).take(asyncio.get_running_loop().time()):
             raise TooOftenError(f"{caller.user} calls more than {CALLS_PER_SECOND:g} times a second: wait a moment")
-        pace.reserve(now)
 
     async def _first(self, caller: Caller, requests: AsyncIterator[fleet_pb2.WorkRequest]) -> fleet_pb2.WorkRequest:
         try:

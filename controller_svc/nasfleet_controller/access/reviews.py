@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Protocol, TypeVar
 
 from nasfleet.errors import TooOftenError
-from nasfleet.pacing import Pace
+from nasfleet.pacing import Pace, Paces
 from nasfleet_controller.access.caller import Caller
 from nasfleet_controller.access.rights import Right
 
@@ -17,6 +17,9 @@ MOST_REMEMBERED = 10_000
 """Whoever sends ever new tokens makes us forget, not grow."""
 UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE = 100.0, 1000
 """Tokens that are not remembered, of all callers together: a whole fleet may come at once, and each costs a review."""
+UNKNOWN_OF_HOST_PER_SECOND, UNKNOWN_OF_HOST_AT_ONCE = 10.0, 100
+"""The same from one address, so that no pod alone keeps new ones out."""
+MOST_HOSTS = 10_000
 
 T = TypeVar("T")
 
@@ -39,12 +42,18 @@ class RememberedReviews:
         self._clock = clock
         self._known: dict[Hashable, tuple[float, Any]] = {}
         self._pace = Pace(UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE)
+        self._paces = Paces(UNKNOWN_OF_HOST_PER_SECOND, UNKNOWN_OF_HOST_AT_ONCE, MOST_HOSTS)
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
 
-    async def caller(self, token: str) -> Caller | None:
-        """Return whose token it is; None if it is not good here."""
+    async def caller(self, token: str, host: str) -> Caller | None:
+        """Return whose token it is that comes from a host; None if it is not good here.
+
+        Raises:
+            TooOftenError: if it is not remembered, and too many such tokens come from there, or from all hosts together.
+            UnavailableError: if there is no answer.
+        """
         key = hashlib.sha256(token.encode()).digest()  # no token lies about in memory for longer than its call
-        found = await self._recall(key, lambda: self._review(token), CALLER_SECONDS)
+        found = await self._recall(key, lambda: self._review(token, host), CALLER_SECONDS)
         return None if found is None or found.until <= self._clock() else found
 
     async def allows(self, caller: Caller, right: Right) -> bool:
@@ -52,11 +61,10 @@ class RememberedReviews:
         key = (caller.user, caller.uid, caller.groups, tuple(sorted(caller.extra.items())), right)
         return await self._recall(key, lambda: self._reviews.allows(caller, right), RIGHT_SECONDS)
 
-    async def _review(self, token: str) -> Caller | None:
+    async def _review(self, token: str, host: str) -> Caller | None:
         now = self._clock()
-        if not self._pace.has_room(now):
+        if not (self._paces.of(host).take(now) and self._pace.take(now)):
             raise TooOftenError("too many unknown tokens come at once: wait a moment")
-        self._pace.reserve(now)
         return await self._reviews.caller(token)
 
     async def _recall(self, key: Hashable, ask: Callable[[], Awaitable[T]], seconds: float) -> T:
