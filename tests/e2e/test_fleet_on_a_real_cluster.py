@@ -20,7 +20,7 @@ from nasfleet_testing.real_cluster.cluster import RealCluster, real_cluster
 from nasfleet_testing.real_cluster.images import images, nasfleet
 from nasfleet_testing.real_cluster.monitoring import watching
 from nasfleet_testing.real_cluster.nodes import NAMES
-from nasfleet_testing.real_cluster.release import Release, until
+from nasfleet_testing.real_cluster.release import RunningRelease, until
 
 Note = Callable[[str], None]
 ENDLESS = 100_000  # trials; the last step gives it its end
@@ -39,8 +39,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
 
 
 @pytest.fixture(scope="module")
-def release(cluster: RealCluster) -> Release:
-    made = Release(cluster.plane, cluster.folder / "release")
+def release(cluster: RealCluster) -> RunningRelease:
+    made = RunningRelease(cluster.plane, cluster.folder / "release")
     made.prepare()
     return made
 
@@ -57,13 +57,13 @@ def note(capsys: pytest.CaptureFixture[str]) -> Note:
     return said
 
 
-def settled(release: Release, name: str) -> int:
+def settled(release: RunningRelease, name: str) -> int:
     with release.client() as client:
         counts = client.get_search(name).counts
         return counts.succeeded + counts.failed
 
 
-def more(release: Release, name: str, count: int = 5) -> Callable[[], bool]:
+def more(release: RunningRelease, name: str, count: int = 5) -> Callable[[], bool]:
     """Return whether a search has settled so many more trials than now."""
     before = settled(release, name)
     return lambda: settled(release, name) >= before + count
@@ -72,7 +72,7 @@ def more(release: Release, name: str, count: int = 5) -> Callable[[], bool]:
 SEARCH = f"namespaces/{NAMESPACE}/searches/digits"
 
 
-def test_install_and_measure_the_first_reward(release: Release, note: Note) -> None:
+def test_install_and_measure_the_first_reward(release: RunningRelease, note: Note) -> None:
     began = time.monotonic()
     release.install("1")
     note(f"installed after {time.monotonic() - began:.0f} s")
@@ -85,7 +85,7 @@ def test_install_and_measure_the_first_reward(release: Release, note: Note) -> N
     note(f"first reward {time.monotonic() - began:.0f} s after an empty cluster")
 
 
-def test_results_are_there_from_outside_for_those_who_may(release: Release) -> None:
+def test_results_are_there_from_outside_for_those_who_may(release: RunningRelease) -> None:
     with release.client() as client:
         assert client.get_search(SEARCH).name == SEARCH
         assert client.list_best_trials(SEARCH, 1)[0].HasField("measurement")
@@ -98,7 +98,7 @@ def test_results_are_there_from_outside_for_those_who_may(release: Release) -> N
             client.get_search(SEARCH)
 
 
-def test_policies_allow_and_deny_what_they_say(release: Release, cluster: RealCluster) -> None:
+def test_policies_allow_and_deny_what_they_say(release: RunningRelease, cluster: RealCluster) -> None:
     for namespace in ("monitoring", "elsewhere"):
         release.plane.do("create", "namespace", namespace)
         release.runner(namespace, "somebody")
@@ -140,11 +140,13 @@ def test_policies_allow_and_deny_what_they_say(release: Release, cluster: RealCl
         policies.release(cluster.machines)
 
 
-def test_installation_is_well_as_its_own_test_says(release: Release) -> None:
+def test_installation_is_well_as_its_own_test_says(release: RunningRelease) -> None:
     assert "Succeeded" in release.helm("test", NAMESPACE, "--timeout", "3m")
 
 
-def test_prometheus_scrapes_through_the_policies_what_the_controller_counts(release: Release, cluster: RealCluster) -> None:
+def test_prometheus_scrapes_through_the_policies_what_the_controller_counts(
+    release: RunningRelease, cluster: RealCluster
+) -> None:
     mine = {"watched-by": "us"}
     monitors = {"enabled": True, "interval": "1s", "labels": mine}
     until(partial(has_trainers, release, 2), "both trainers")
@@ -166,12 +168,12 @@ def test_prometheus_scrapes_through_the_policies_what_the_controller_counts(rele
             suspend(release, suspended=False)
 
 
-def suspend(release: Release, *, suspended: bool) -> None:
+def suspend(release: RunningRelease, *, suspended: bool) -> None:
     patch = json.dumps({"spec": {"suspend": suspended}})
     release.plane.do("patch", "nas", "digits", "--namespace", NAMESPACE, "--type=merge", f"--patch={patch}")
 
 
-def test_scale_up_and_down_while_it_runs(release: Release, note: Note) -> None:
+def test_scale_up_and_down_while_it_runs(release: RunningRelease, note: Note) -> None:
     for size in (4, 1, 3):
         release.plane.do("scale", "trainerpool/gpu", f"--replicas={size}", "--namespace", NAMESPACE)
         seconds = until(partial(has_trainers, release, size), f"{size} trainers")
@@ -179,7 +181,7 @@ def test_scale_up_and_down_while_it_runs(release: Release, note: Note) -> None:
     until(more(release, SEARCH), "trials of the three")
 
 
-def has_trainers(release: Release, size: int) -> bool:
+def has_trainers(release: RunningRelease, size: int) -> bool:
     """Return whether there are so many trainers, all ready, and none that goes."""
     pods = release.pods("trainer")
     conditions = [one for pod in pods for one in pod["status"].get("conditions", ())]
@@ -187,7 +189,7 @@ def has_trainers(release: Release, size: int) -> bool:
     return len(pods) == len(ready) == size and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
 
 
-def test_operator_is_killed(release: Release) -> None:
+def test_operator_is_killed(release: RunningRelease) -> None:
     before = release.pods("operator")[0]["metadata"]["uid"]
     release.kill("operator")
     release.plane.do("scale", "trainerpool/gpu", "--replicas=4", "--namespace", NAMESPACE)
@@ -195,21 +197,21 @@ def test_operator_is_killed(release: Release) -> None:
     assert release.pods("operator")[0]["metadata"]["uid"] != before
 
 
-def test_controller_is_killed(release: Release, note: Note) -> None:
+def test_controller_is_killed(release: RunningRelease, note: Note) -> None:
     before = settled(release, SEARCH)
     release.kill("controller")
     seconds = until(lambda: settled(release, SEARCH) >= before + 5, "trials after the restart")
     note(f"five trials more after {seconds:.0f} s")
 
 
-def test_upgrade_to_another_image_while_it_runs(release: Release) -> None:
+def test_upgrade_to_another_image_while_it_runs(release: RunningRelease) -> None:
     release.install("2", "upgrade")
     assert release.tags("controller") == {"2"}
     until(more(release, SEARCH), "trials after the upgrade")
     until(lambda: release.tags("trainer") == {"2"}, "trainers of the new image")
 
 
-def test_node_of_trainers_is_lost(release: Release, cluster: RealCluster, note: Note) -> None:
+def test_node_of_trainers_is_lost(release: RunningRelease, cluster: RealCluster, note: Note) -> None:
     [lost] = set(NAMES) - {release.node_of("controller")}
     cluster.fail(lost)
     seconds = until(lambda: all_elsewhere(release, lost), "trainers on the other node")
@@ -219,12 +221,12 @@ def test_node_of_trainers_is_lost(release: Release, cluster: RealCluster, note: 
     until(partial(has_trainers, release, 4), "all trainers again")
 
 
-def all_elsewhere(release: Release, lost: str) -> bool:
+def all_elsewhere(release: RunningRelease, lost: str) -> bool:
     living = [pod for pod in release.pods("trainer") if "deletionTimestamp" not in pod["metadata"]]
     return len(living) == 4 and all(pod["spec"].get("nodeName") not in {lost, None} for pod in living)
 
 
-def test_node_of_the_controller_is_lost(release: Release, cluster: RealCluster, note: Note) -> None:
+def test_node_of_the_controller_is_lost(release: RunningRelease, cluster: RealCluster, note: Note) -> None:
     """Its pod stays Terminating, since the volume might be in use: somebody has to say that the node is out of service."""
     lost = release.node_of("controller")
     before = settled(release, SEARCH)
@@ -239,7 +241,7 @@ def test_node_of_the_controller_is_lost(release: Release, cluster: RealCluster, 
     cluster.start(lost)
 
 
-def test_uninstall_leaves_the_data(release: Release, cluster: RealCluster) -> None:
+def test_uninstall_leaves_the_data(release: RunningRelease, cluster: RealCluster) -> None:
     trials = settled(release, SEARCH) + 20
     patch = json.dumps({"spec": {"budget": {"trials": trials}}})
     release.plane.do("patch", "nas", "digits", "--namespace", NAMESPACE, "--type=merge", f"--patch={patch}")

@@ -33,7 +33,7 @@ spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class RunningRelease:
     """A release of the chart, in a namespace that holds pods to the restricted level."""
 
     plane: ControlPlane
