@@ -77,7 +77,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Config:
         labels=dict(given.label),
         slots=given.slots,
         agents=given.agents,
-        threads=given.threads or max(1, _cores() // (given.slots * given.agents)),
+        threads=given.threads or max(1, (given.cores or _all_cores()) // (given.slots * given.agents)),
         device=given.device,
         data_dir=given.data_dir,
         artifacts_dir=given.artifacts,
@@ -119,6 +119,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add("slots", "1", "children that each agent trains at once", type=_count)
     add("agents", "1", "trainers in this process", type=_count)
+    add("cores", "0", "processor cores that the children share; 0 for all that this process may run on", type=_cores)
     add("threads", None, "processor threads of a child; default: the cores, shared out", type=_count)
     add("device", "auto", "what to compute on", choices=_DEVICES)
     add("data-dir", None, "where data sets are", type=Path)
@@ -131,7 +132,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _cores() -> int:
+def _all_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -167,6 +168,12 @@ def _label(given: str) -> tuple[str, str]:
 def _count(given: str) -> int:
     if not given.isdecimal() or int(given) < 1:
         raise argparse.ArgumentTypeError(f"{given!r} is no count; give a whole number, 1 or more")
+    return int(given)
+
+
+def _cores(given: str) -> int:
+    if not given.isdecimal():
+        raise argparse.ArgumentTypeError(f"{given!r} is no count of cores; give a whole number, or 0 for all")
     return int(given)
 
 

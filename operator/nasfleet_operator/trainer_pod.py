@@ -98,9 +98,14 @@ def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings, *, e
         told["NASFLEET_DATA_DIR"] = "/data"
     if spec.artifacts_claim is not None:
         told["NASFLEET_ARTIFACTS"] = "/artifacts"
-    name = {"name": "NASFLEET_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    address = {"name": "NASFLEET_GANG_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
-    return [name, *({"name": variable, "value": value} for variable, value in told.items()), address]
+    of_pod = {
+        "NASFLEET_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
+        "NASFLEET_GANG_HOST": {"fieldRef": {"fieldPath": "status.podIP"}},
+        # Threads for all cores of a node, in each of its pods, would stand in each other's way.
+        "NASFLEET_CORES": {"resourceFieldRef": {"resource": "requests.cpu", "divisor": "1"}},
+    }
+    values = [{"name": variable, "value": value} for variable, value in told.items()]
+    return [*values, *({"name": variable, "valueFrom": source} for variable, source in of_pod.items())]
 
 
 def _resources(spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:

@@ -216,6 +216,7 @@ def test_an_agent_with_inline_tasks_loads_no_torch() -> None:
         (["--controller", "h:1", "--metrics-port", "99999"], "'99999' is no port"),
         (["--controller", "h:1", "--pool", "gpu"], "'gpu' is no name of the form namespaces/{namespace}/pools/{pool}"),
         (["--controller", "h:1", "--grace", "nan"], "'nan' is no time"),
+        (["--controller", "h:1", "--cores", "500m"], "'500m' is no count of cores"),
         (["--controller", "h:1", "--device", "tpu"], "'tpu'"),
         (["--controller", "h:1", "--speed", "9"], "--speed"),
     ],
@@ -233,6 +234,12 @@ def test_flags_come_before_the_environment_and_that_before_defaults() -> None:
     assert isinstance(config, Config)
     assert (config.controller, config.slots, config.agents, config.grace_seconds) == ("there:1", 2, 1, 30.0)
     assert config.labels == {"gpu": "h200", "zone": "a"}
+
+
+@pytest.mark.parametrize(("cores", "threads"), [("8", 4), ("9", 4), ("1", 1), ("0", max(1, (os.cpu_count() or 1) // 2))])
+def test_slots_share_the_cores_that_a_pod_requests(cores: str, threads: int) -> None:
+    config = parse(["--controller", "h:1", "--slots", "2"], {"NASFLEET_CORES": cores})
+    assert config.threads == threads
 
 
 def test_threads_share_the_cores_out_and_are_at_least_one() -> None:

@@ -28,7 +28,7 @@ PAUSE = "nf.local/pause:1"
 PACKAGES = "/packages"
 """Where containers find the packages of the Python that runs the tests, read-only; in an image they would be gigabytes."""
 CNI = Path("/usr/lib/cni")
-START_SECONDS = 60.0
+START_SECONDS = 180.0  # on two cores that run everything else as well
 NAMES = ("node1", "node2")
 
 
@@ -86,15 +86,22 @@ def node(place: Place, folder: Path, plane: ControlPlane, images: Sequence[Path]
         _start_containerd(made, place, images)
         _start_kubelet(made, place, plane)
         made.start("kube-proxy", str(have("kube-proxy")), f"--config={_kube_proxy_config(made, place, plane)}")
-        state = ("get", "node", place.name, "--output=jsonpath={.status.conditions[?(@.type=='Ready')].status}")
-
-        def is_ready() -> bool:
-            for name, program in made.programs.items():
-                assert program.poll() is None, f"{place.name}: {name} ended: {made.log(name)[-4000:]}"
-            return plane.kubectl(*state).stdout == "True"
-
-        eventually(is_ready, f"{place.name} that is Ready", within=START_SECONDS)
+        _wait_until_ready(made, plane)
         yield made
+
+
+def _wait_until_ready(made: Machine, plane: ControlPlane) -> None:
+    ready = ("get", "node", made.name, "--output=jsonpath={.status.conditions[?(@.type=='Ready')]}")
+
+    def is_ready() -> bool:
+        for name, program in made.programs.items():
+            assert program.poll() is None, f"{made.name}: {name} ended: {made.log(name)[-4000:]}"
+        return '"status":"True"' in plane.kubectl(*ready).stdout
+
+    try:
+        eventually(is_ready, f"{made.name} that is Ready", within=START_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{plane.kubectl(*ready).stdout}\n{made.log('kubelet')[-8000:]}") from None
 
 
 def _ip(*words: str) -> None:
