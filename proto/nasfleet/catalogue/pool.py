@@ -105,7 +105,11 @@ class TrainerPoolSpec(Block):
         min_length=1,
         max_length=317,
     )
-    cpu: str | None = _quantity("CPUs that a trainer requests, and whose threads its children get; without it the operator's default.", _PROCESSORS, '"2" or 500m')
+    cpu: str | None = _quantity(
+        "CPUs that a trainer requests, and whose threads its children get; without it the operator's default.",
+        _PROCESSORS,
+        '"2" or 500m',
+    )
     memory: str | None = _quantity("Memory that a trainer requests; without it the operator's default.", _BYTES, "16Gi")
     node_selector: Mapping[str, str] = parameter(
         "Labels that a node must have, each with this value.",
