@@ -104,26 +104,18 @@ class Dispatcher:
 
     def members(self, pool: PoolName, names: Collection[str]) -> list[Trainer]:
         """Return the trainers of a pool that have these names, those included that have not been back since a restart."""
-        return [
-            trainer
-            for trainer in self.trainers.values()
-            if trainer.profile.name in names and (trainer.profile.pool == pool or _may_be_of(trainer, pool))
-        ]
+        return [one for one in self.trainers.values() if one.profile.name in names and one.profile.pool == pool]
 
     def refuse_impostor(self, profile: TrainerProfile) -> None:
         """Refuse whoever comes under the instance id of another trainer, whose leases are none of theirs.
 
         Raises:
-            ConflictError: if name or pool differ; of a trainer from before a restart only the pool's namespace is known.
+            ConflictError: if name or pool differ; one that was of no pool may have got one.
         """
         known = self.trainers.get(profile.instance_id)
         if known is None:
             return
-        namespace = None if profile.pool is None else profile.pool.namespace
-        same_pool = profile.pool == known.profile.pool or (
-            known.profile.pool is None and namespace in {None, known.standing.namespace}
-        )
-        if known.profile.name != profile.name or not same_pool:
+        if known.profile.name != profile.name or known.profile.pool not in {None, profile.pool}:
             raise ConflictError(
                 f"instance {profile.instance_id} is another trainer, {known.profile.name}: make an id of your own"
             )
@@ -231,8 +223,3 @@ class Dispatcher:
     def _forget_if_gone(self, trainer: Trainer) -> None:
         if not trainer.connected and not trainer.leases:
             del self.trainers[trainer.profile.instance_id], self._roomy[trainer.profile.instance_id]
-
-
-def _may_be_of(trainer: Trainer, pool: PoolName) -> bool:
-    """Return whether this trainer, of which a restart left only leases, served searches that the pool serves."""
-    return trainer.profile.pool is None and trainer.standing.namespace == pool.namespace

@@ -123,9 +123,9 @@ class BatchProposed:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """A trial was leased; its state is RUNNING from here on. `waited_seconds` is how long the slot had been free.
+    """A trial was leased; its state is RUNNING from here on.
 
-    That and the trainer's pool are not stored.
+    `waited_seconds`, which is not stored, is how long the slot had been free.
     """
 
     fence: int

@@ -11,7 +11,7 @@ def restore_leases(dispatcher: Dispatcher, searches: Iterable[Search], now: floa
     """Take in the leases of searches as they were loaded."""
     for search in searches:
         for number, held in search.leases.items():
-            profile = TrainerProfile(held.instance_id, held.trainer, slots=1)
+            profile = TrainerProfile(held.instance_id, held.trainer, slots=1, pool=held.pool)
             lease = Lease(held.fence, search.search_id, number, held.instance_id, search.spec.trial.lease_seconds, now)
             lease.size = search.spec.gang.size
             dispatcher.restore(lease, profile, search.name.namespace, now)

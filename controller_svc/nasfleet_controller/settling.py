@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from nasfleet.catalogue import Duplicates
 from nasfleet.measurement import EpochMeasurement, Failure, FailureClass, FailureKind, Measurement
-from nasfleet.names import PoolName
 from nasfleet.reward import reward_of
 from nasfleet_controller.batching import Batching, restore
 from nasfleet_controller.early_stopping import EarlyStopping, epochs_saved, teaches
@@ -59,13 +58,12 @@ class Settling(LifeCycle):
         self._hindsight = Hindsight((*earlier, *snapshot.credits), reach)
         self._lessons = Lessons(() if batching is None else restore(batching, snapshot.open_trials, snapshot.unlearned))
 
-    def start(self, lease: HeldLease, waited_seconds: float, at: float, pool: PoolName | None = None) -> list[Record]:
-        """Lease the next queued trial to a trainer, of that pool, whose slot was free for so long."""
+    def start(self, lease: HeldLease, waited_seconds: float, at: float) -> list[Record]:
+        """Lease the next queued trial to a trainer whose slot was free for so long."""
         number = self._open.lease_next(lease)
         self._stopping.begin(number)
-        return self._checked(
-            [AttemptStarted(lease.fence, self.search_id, number, lease.trainer, lease.instance_id, at, waited_seconds, pool)]
-        )
+        whose = (lease.trainer, lease.instance_id)
+        return self._checked([AttemptStarted(lease.fence, self.search_id, number, *whose, at, waited_seconds, lease.pool)])
 
     def report(self, number: int, epochs: Sequence[EpochMeasurement]) -> bool:
         """Take in epochs of a leased trial; return whether its child is to be stopped."""

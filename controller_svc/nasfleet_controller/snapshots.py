@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nasfleet.catalogue import SearchSpec
-from nasfleet.names import SearchName
+from nasfleet.names import PoolName, SearchName
 from nasfleet_controller.early_stopping import TrialCurve
 from nasfleet_controller.records import PoolDeclared, SearchState, SearchWarmed, TrialState
 from nasfleet_controller.strategies.strategy import Credit, Update
@@ -17,6 +17,7 @@ class HeldLease:
     fence: int
     trainer: str
     instance_id: str
+    pool: PoolName | None = None
 
 
 @dataclass(frozen=True, slots=True)

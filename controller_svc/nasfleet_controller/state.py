@@ -234,8 +234,8 @@ class ControllerState:
             trainer = self.dispatcher.trainers[placement.instance_id]
             waited = moment.now - trainer.free_since if trainer.spare(1) else 0.0
             lease = self.dispatcher.grant(placement, search.next_queued(), search.spec.trial.lease_seconds, moment.now)
-            held = HeldLease(lease.fence, trainer.profile.name, placement.instance_id)
-            self.keep(search.start(held, waited, moment.at, trainer.profile.pool), moment)
+            held = HeldLease(lease.fence, trainer.profile.name, placement.instance_id, trainer.profile.pool)
+            self.keep(search.start(held, waited, moment.at), moment)
             self.streams.assign(placement.instance_id, assignment_of(search, lease), search.spec)
 
     def _take_outcome(self, connection: Connection, outcome: Outcome, moment: Moment) -> OutcomeStatus:

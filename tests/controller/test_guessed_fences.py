@@ -8,7 +8,7 @@ from nasfleet_controller.dispatcher import Dispatcher
 from nasfleet_controller.trainers import Lease, TrainerProfile
 
 VISION, LANGUAGE = PoolName("vision", "gpu"), PoolName("language", "gpu")
-RANK_0 = TrainerProfile("rank-0", "gpu-0", slots=1)
+RANK_0 = TrainerProfile("rank-0", "gpu-0", slots=1, pool=VISION)
 
 
 def dispatcher_after_a_restart(size: int) -> Dispatcher:
@@ -37,8 +37,13 @@ def test_a_lease_is_only_that_of_those_who_hold_it() -> None:
 
 @pytest.mark.parametrize(
     "profile",
-    [TrainerProfile("rank-0", "gpu-0", 1, LANGUAGE), TrainerProfile("rank-0", "gpu-9", 1, VISION)],
-    ids=["another namespace", "another name"],
+    [
+        TrainerProfile("rank-0", "gpu-0", 1, LANGUAGE),
+        TrainerProfile("rank-0", "gpu-0", 1, PoolName("vision", "cpu")),
+        TrainerProfile("rank-0", "gpu-0", 1),
+        TrainerProfile("rank-0", "gpu-9", 1, VISION),
+    ],
+    ids=["another namespace", "another pool", "no pool", "another name"],
 )
 def test_an_instance_is_taken_back_only_as_what_it_was(profile: TrainerProfile) -> None:
     with pytest.raises(ConflictError, match="another trainer"):

@@ -214,7 +214,8 @@ async def test_leases_of_a_gone_pod_go_back_also_if_the_controller_was_restarted
         await assignments(work, 2)
         work.cancel()
     async with controller(store) as (_, fleet, _):
-        await trainers(fleet, 1)
+        [lost] = await trainers(fleet, 1)
+        assert (lost.pool, lost.state) == (POOL, fleet_pb2.TRAINER_STATE_LOST), "the operator asks for those of its pool"
         await fleet.EnsurePool(pool(name="namespaces/other/pools/gpu", gone_trainers=["gone"]))
         await trainers(fleet, 1)
         await fleet.EnsurePool(pool(gone_trainers=["gone"]))

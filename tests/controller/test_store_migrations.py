@@ -31,7 +31,7 @@ def test_head_is_the_last_migration() -> None:
 
 def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
-    history = History(1, duplicates=[Duplicates.REEVALUATE]).take(200)
+    history = History(1, duplicates=[Duplicates.REEVALUATE], trainers_of=[None]).take(200)
     with Store(url) as store:
         store.commit([record for record in history.records if not isinstance(record, PoolDeclared | PoolDeleted)])
         before = store.load()
@@ -40,6 +40,7 @@ def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in
                 connection.execute(text(f"DROP TABLE {table}"))
             for column in ("steps", "seed_values", "duplicate", "reused_from", "stopped_early"):
                 connection.execute(text(f"ALTER TABLE trials DROP COLUMN {column}"))
+            connection.execute(text("ALTER TABLE attempts DROP COLUMN pool"))
             connection.execute(text("UPDATE alembic_version SET version_num = 'v0001'"))
     declared = PoolDeclared(PoolName("default", "gpu"), {"gpu": "h200"}, "trainer", 400)
     with Store(url) as store:

@@ -76,7 +76,7 @@ def test_migrations_lead_to_the_tables_of_the_schema(postgresql_url: str) -> Non
 
 
 def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in_it(postgresql_url: str) -> None:
-    history = History(1, duplicates=[Duplicates.REEVALUATE]).take(200)
+    history = History(1, duplicates=[Duplicates.REEVALUATE], trainers_of=[None]).take(200)
     with Store(postgresql_url) as store:
         store.commit([record for record in history.records if not isinstance(record, PoolDeclared | PoolDeleted)])
         before = store.load()
@@ -84,6 +84,7 @@ def test_a_store_of_the_first_version_is_brought_to_this_one_with_all_that_is_in
             connection.execute(text("DROP TABLE pools, priors"))
             for column in ("steps", "seed_values", "duplicate", "reused_from", "stopped_early"):
                 connection.execute(text(f"ALTER TABLE trials DROP COLUMN {column}"))
+            connection.execute(text("ALTER TABLE attempts DROP COLUMN pool"))
             connection.execute(text("UPDATE alembic_version SET version_num = 'v0001'"))
     with Store(postgresql_url) as store:
         assert store.load() == before

@@ -76,9 +76,15 @@ class Story:
 class History:
     """Makes records one step after the other, each legal where it stands."""
 
-    def __init__(self, seed: int, duplicates: Sequence[Duplicates] = tuple(Duplicates)) -> None:
+    def __init__(
+        self,
+        seed: int,
+        duplicates: Sequence[Duplicates] = tuple(Duplicates),
+        trainers_of: Sequence[PoolName | None] = (None, PoolName("vision", "gpu")),
+    ) -> None:
         self.records: list[Record] = []
         self._duplicates = duplicates
+        self._trainers_of = trainers_of
         self._rng = Random(seed)
         self._stories: dict[int, Story] = {}
         self._pools: dict[str, PoolDeclared] = {}
@@ -183,11 +189,13 @@ class History:
         if waiting := [trial for trial in story.open.values() if trial.lease is None]:
             trial = self._rng.choice(waiting)
             self._fence += 1
-            lease = HeldLease(self._fence, f"trainer-{self._rng.randrange(3)}", "instance")
+            pool = self._rng.choice(self._trainers_of)
+            lease = HeldLease(self._fence, f"trainer-{self._rng.randrange(3)}", "instance", pool)
             story.open[trial.number] = replace(trial, lease=lease)
             story.moved(trial.number, self._at, attempts=1)
             search_id = story.snapshot.search_id
-            self.records.append(AttemptStarted(lease.fence, search_id, trial.number, lease.trainer, "instance", self._at))
+            whose = (lease.trainer, lease.instance_id)
+            self.records.append(AttemptStarted(lease.fence, search_id, trial.number, *whose, self._at, pool=lease.pool))
 
     def _held(self) -> tuple[Story, OpenTrial, HeldLease] | None:
         held = [(story, trial) for story in self._stories.values() for trial in story.open.values() if trial.lease]

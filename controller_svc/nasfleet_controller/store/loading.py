@@ -12,7 +12,7 @@ from nasfleet.catalogue import Duplicates, Reinforce, SearchSpec
 from nasfleet.catalogue.convergence import MOST_UPDATES
 from nasfleet.codec import spec_from_proto
 from nasfleet.measurement import FailureClass, FailureKind
-from nasfleet.names import SearchName
+from nasfleet.names import PoolName, SearchName
 from nasfleet.v1.catalogue_pb2 import SearchSpec as SearchSpecMessage
 from nasfleet_controller.early_stopping import TrialCurve, teaches
 from nasfleet_controller.records import SearchState, TrialState
@@ -117,7 +117,8 @@ def _trainer_seconds(connection: Connection, search_id: int) -> float:
 
 def _opened(connection: Connection, search_id: int) -> Sequence[Row[Any]]:
     """Return the trials that are not settled, each with its last attempt."""
-    last = (attempts.c.instance_id, attempts.c.started_at.label("leased_at"), attempts.c.ended_at.label("waits_from"))
+    times = (attempts.c.started_at.label("leased_at"), attempts.c.ended_at.label("waits_from"))
+    last = (attempts.c.instance_id, attempts.c.pool, *times)
     query = (
         select(trials, *last)
         .outerjoin(attempts, trials.c.fence == attempts.c.fence)
@@ -128,7 +129,6 @@ def _opened(connection: Connection, search_id: int) -> Sequence[Row[Any]]:
 
 
 def _open_trial(row: Row[Any], failures: Counter[FailureClass]) -> OpenTrial:
-    leased = row.state == TrialState.RUNNING.value
     return OpenTrial(
         number=row.number,
         batch=row.batch,
@@ -138,9 +138,14 @@ def _open_trial(row: Row[Any], failures: Counter[FailureClass]) -> OpenTrial:
         lost=failures[FailureClass.INFRASTRUCTURE],
         model_failures=failures[FailureClass.MODEL],
         timeouts=failures[FailureClass.TIMEOUT],
-        lease=HeldLease(row.fence, row.trainer, row.instance_id) if leased else None,
+        lease=_lease(row) if row.state == TrialState.RUNNING.value else None,
         canonical_hash=row.canonical_hash,
     )
+
+
+def _lease(row: Row[Any]) -> HeldLease:
+    pool = None if row.pool is None else PoolName.parse(row.pool)
+    return HeldLease(row.fence, row.trainer, row.instance_id, pool)
 
 
 def _failures(connection: Connection, search_id: int) -> dict[int, Counter[FailureClass]]:

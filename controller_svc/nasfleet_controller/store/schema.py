@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "v0004"
+HEAD = "v0005"
 """The schema version that this program reads and writes: the last one of `migrations/versions`."""
 
 # INTEGER makes a SQLite key the row's own number; elsewhere it has 32 bits, too few for fences.
@@ -125,6 +125,7 @@ attempts = Table(
     Column("number", _Number, nullable=False),
     Column("trainer", _Text, nullable=False),
     Column("instance_id", _Text, nullable=False),
+    Column("pool", _Text),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("outcome_id", _Text),

@@ -189,6 +189,7 @@ def _started(record: AttemptStarted) -> _Row:
         "number": record.number,
         "trainer": record.trainer,
         "instance_id": record.instance_id,
+        "pool": None if record.pool is None else str(record.pool),
         "started_at": record.at,
     }
 
