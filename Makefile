@@ -95,7 +95,7 @@ sbom: $(INSTALLED)  ## What is in each image, as CycloneDX says it
 	    --output-file $(SBOM)/$$image.cdx.json requirements/$$image.lock || exit 1; \
 	done
 
-audit: $(INSTALLED)  ## Known vulnerabilities in what is pinned, if a service of advisories can be asked; nothing is installed
+audit: $(INSTALLED)  ## Known vulnerabilities in what is pinned, if a service of advisories can be asked
 	.ci/audit $(AUDIT_OPTIONS)
 
 clean:  ## Remove what was installed and built

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from nasfleet.codec import epoch_to_proto, failure_to_proto, measurement_to_proto
-from nasfleet.measurement import EpochMeasurement
+from nasfleet.measurement import EpochMeasurement, FailureKind
 from nasfleet.v1 import trial_pb2
 from nasfleet.v1.fleet_pb2 import Assignment, SearchAnnouncement
 from nasfleet_trainer.child_traces import UNTRACED, ChildTrace, ChildTraces
@@ -149,9 +150,9 @@ class Slots:
 
 
 def _result(child: asyncio.Task[Result]) -> Result:
-    """Return what came of a child; an error of the trainer's own is a failure too, or the lease would be held for ever."""
+    """Return what came of a child; an error of the trainer's own ends the attempt too, at no cost for the network."""
     error = child.exception()
     if error is None:
         return child.result()
     log.error("child_lost", exc_info=error)
-    return failure_to_proto(classify(error))
+    return failure_to_proto(replace(classify(error), kind=FailureKind.TRAINER_UNABLE))

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from nasfleet.errors import NotFoundError, UnavailableError
+from nasfleet.errors import NasfleetError, NotFoundError, UnavailableError
 from nasfleet_cli.kubectl import Cluster, no_kubectl
 from nasfleet_cli.processes import Program, ProgramEndedError
 
@@ -54,7 +54,7 @@ def _command(cluster: Cluster, port: int) -> list[str]:
     return cluster.command("port-forward", f"service/{service.name}", f"{port}:{service.port}", *place)
 
 
-def _explained(cluster: Cluster, said: str) -> Exception:
+def _explained(cluster: Cluster, said: str) -> NasfleetError:
     """Return the error for a forward that did not come about."""
     error, service = cluster.error(said), cluster.service
     if "timed out waiting for the condition" in said:

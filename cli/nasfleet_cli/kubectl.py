@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from nasfleet.errors import InvalidInputError, NasfleetError, NotFoundError, UnavailableError
+from nasfleet.errors import ForbiddenError, InvalidInputError, NasfleetError, NotFoundError, UnavailableError
 from nasfleet.names import DEFAULT_AUDIENCE, DEFAULT_NAMESPACE, SearchName
 from nasfleet.transport import Trust
 
@@ -69,9 +69,8 @@ class Cluster:
     def trust(self) -> Iterator[Trust | None]:
         """Give how its controller is known, which stands in a ConfigMap beside the service, and what to show it.
 
-        The ConfigMap has `ca.crt`, and `audience` if tokens have to be for another one than the default.
-
-        None if there is no such ConfigMap: the controller then speaks plain text.
+        None if there is no such ConfigMap: the controller then speaks plain text. It has `ca.crt`, and `audience` if tokens
+        have to be for another one than the default.
         """
         service = self.service
         place = ("configmap", f"{service.name}-ca", "--namespace", service.namespace)
@@ -123,7 +122,7 @@ class Cluster:
         if last.startswith(("(NotFound)", _NO_SUCH_KIND)):
             return NotFoundError(f"{last.removeprefix('(NotFound): ')} (context {self.context})")
         if last.startswith("(Forbidden)"):
-            return InvalidInputError(f"{last.removeprefix('(Forbidden): ')}: ask for that right, or name another --context")
+            return ForbiddenError(f"{last.removeprefix('(Forbidden): ')}: ask for that right, or name another --context")
         return UnavailableError(f"the cluster of context {self.context}: {last}")
 
     def _kubectl(self, *arguments: str, waits: float = 0.0) -> str:

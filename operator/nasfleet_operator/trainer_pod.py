@@ -75,7 +75,7 @@ def _container(pool: Identity, spec: TrainerPoolSpec, settings: Settings, *, enc
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "volumeMounts": _mounts(spec),
+        "volumeMounts": _mounts(spec, encrypted=encrypted),
     }
 
 
@@ -117,14 +117,11 @@ def _resources(spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:
 
 
 def _volumes(spec: TrainerPoolSpec, settings: Settings, trust: str | None) -> list[dict[str, Any]]:
-    token = {"path": "token", "audience": settings.token_audience, "expirationSeconds": _TOKEN_SECONDS}
-    sources: list[dict[str, Any]] = [{"serviceAccountToken": token}]
+    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
     if trust is not None:
-        sources.append({"configMap": {"name": trust}})
-    volumes: list[dict[str, Any]] = [
-        {"name": "tmp", "emptyDir": {}},
-        {"name": "token", "projected": {"sources": sources}},
-    ]
+        token = {"path": "token", "audience": settings.token_audience, "expirationSeconds": _TOKEN_SECONDS}
+        sources = [{"serviceAccountToken": token}, {"configMap": {"name": trust}}]
+        volumes.append({"name": "identity", "projected": {"sources": sources}})
     if spec.data_claim is not None:
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": spec.data_claim, "readOnly": True}})
     if spec.artifacts_claim is not None:
@@ -132,11 +129,10 @@ def _volumes(spec: TrainerPoolSpec, settings: Settings, trust: str | None) -> li
     return volumes
 
 
-def _mounts(spec: TrainerPoolSpec) -> list[dict[str, Any]]:
-    mounts: list[dict[str, Any]] = [
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod's own
-        {"name": "token", "mountPath": _IDENTITY, "readOnly": True},
-    ]
+def _mounts(spec: TrainerPoolSpec, *, encrypted: bool) -> list[dict[str, Any]]:
+    mounts: list[dict[str, Any]] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - of the pod's own
+    if encrypted:
+        mounts.append({"name": "identity", "mountPath": _IDENTITY, "readOnly": True})
     if spec.data_claim is not None:
         mounts.append({"name": "data", "mountPath": "/data", "readOnly": True})
     if spec.artifacts_claim is not None:

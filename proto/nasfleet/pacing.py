@@ -12,10 +12,6 @@ class Pace:
     burst: int
     _free_at: float = 0.0
 
-    def has_room(self, now: float) -> bool:
-        """Return whether a call would not have to wait."""
-        return self._free_at <= now
-
     def reserve(self, now: float) -> float:
         """Take one call; return how many seconds to wait before making it."""
         step = 1.0 / self.per_second
@@ -26,7 +22,7 @@ class Pace:
 
     def take(self, now: float) -> bool:
         """Take one call if it would not have to wait; return whether it was taken."""
-        if not self.has_room(now):
+        if self._free_at > now:
             return False
         self.reserve(now)
         return True

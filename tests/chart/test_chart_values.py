@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from nasfleet.names import DEFAULT_AUDIENCE
 from nasfleet_testing.chart import CHART, OPEN, VALUE_SETS, ChartRefusedError, Helm, comments, leaves
 
 TEXT = (CHART / "values.yaml").read_text(encoding="utf-8")
@@ -38,6 +39,10 @@ def test_every_value_is_commented_and_the_schema_and_the_readme_say_the_same() -
 def test_the_readme_has_no_value_that_is_none() -> None:
     rows = {line.split("`")[1] for line in README.splitlines() if line.startswith("| `")}
     assert rows == {path for path, _ in leaves(VALUES, SCHEMA)}
+
+
+def test_tokens_are_for_the_audience_that_everybody_takes_by_default() -> None:
+    assert VALUES["authentication"]["audience"] == DEFAULT_AUDIENCE
 
 
 def test_the_schema_has_every_value_and_no_other() -> None:

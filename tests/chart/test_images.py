@@ -11,7 +11,11 @@ from nasfleet_testing.chart import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROGRAMS = ("operator", "controller", "trainer")
-EXTRAS = {"operator": ["operator"], "controller": ["controller", "postgresql", "bayesian"], "trainer": ["trainer"]}
+EXTRAS = {
+    "operator": ["operator"],
+    "controller": ["controller", "postgresql", "bayesian", "tracing"],
+    "trainer": ["trainer", "tracing"],
+}
 CUDA = re.compile(r"torch|triton|(nvidia|cuda)-.*")
 
 

@@ -15,7 +15,7 @@ from nasfleet_testing.chart import CHART, ROOT, VALUE_SETS, Helm
 from nasfleet_testing.kubernetes_schemas import VERSIONS, refusals
 from nasfleet_testing.observed_resources import POOL, SETTINGS, pool
 
-# Not Kubernetes' own: what their schemas are, others say. `foreign_resources.yaml` has those that are not ours.
+# Not Kubernetes' own: what their schemas are, others say.
 FOREIGN = {
     ("nasfleet.dev/v1alpha1", "TrainerPool"),
     ("cert-manager.io/v1", "Certificate"),

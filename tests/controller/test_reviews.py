@@ -64,8 +64,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def reviews(counted: CountedReviews, clock: Clock) -> RememberedReviews:
-    return RememberedReviews(counted, clock)
+def wall_clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def reviews(counted: CountedReviews, clock: Clock, wall_clock: Clock) -> RememberedReviews:
+    return RememberedReviews(counted, clock, wall_clock)
 
 
 async def test_many_who_come_at_once_with_one_token_cause_one_review(
@@ -93,11 +98,11 @@ async def test_an_answer_holds_for_its_time_and_no_longer(
 
 
 async def test_a_token_that_ends_is_not_good_for_longer_because_it_is_remembered(
-    counted: CountedReviews, reviews: RememberedReviews, clock: Clock
+    counted: CountedReviews, reviews: RememberedReviews, wall_clock: Clock
 ) -> None:
-    counted.until = clock.now + 5
+    counted.until = wall_clock.now + 5
     assert await reviews.caller("jane's", "host") is not None
-    clock.now += 6
+    wall_clock.now += 6
     assert await reviews.caller("jane's", "host") is None
 
 
@@ -139,6 +144,19 @@ async def test_a_flood_of_made_up_tokens_costs_few_reviews_and_hinders_nobody_wh
         )
     assert counted.asked <= 1 + UNKNOWN_AT_ONCE
     assert await reviews.caller("jane's", "host") == jane
+
+
+async def test_a_wall_clock_that_is_set_back_keeps_nobody_out_and_no_right_in(
+    counted: CountedReviews, reviews: RememberedReviews, clock: Clock, wall_clock: Clock
+) -> None:
+    caller = await reviews.caller("jane's", "host")
+    assert caller is not None
+    await reviews.allows(caller, READ)
+    wall_clock.now -= 3600
+    clock.now += RIGHT_SECONDS + 1
+    await reviews.allows(caller, READ)
+    assert counted.asked == 3
+    assert await reviews.caller("made up", "host") is None
 
 
 async def test_one_host_that_makes_tokens_up_keeps_no_other_out(counted: CountedReviews, reviews: RememberedReviews) -> None:

@@ -153,7 +153,9 @@ def test_an_object_belongs_to_the_pool_that_controls_it_by_its_uid() -> None:
 def test_where_tls_is_spoken_pods_get_what_they_trust_and_are_told_to_send_their_token() -> None:
     spec = TrainerPoolSpec()
     plain, secure = (deployment(pool(spec), spec, 3, SETTINGS, encrypted=encrypted) for encrypted in (False, True))
-    assert _identity_sources(secure) == [*_identity_sources(plain), {"configMap": {"name": "gpu-trainers"}}]
+    token = {"path": "token", "audience": "nasfleet-controller", "expirationSeconds": 3600}
+    assert _identity(secure) == [{"serviceAccountToken": token}, {"configMap": {"name": "gpu-trainers"}}]
+    assert not _identity(plain), "a token that code of users could read, and nobody sends"
     assert _told(secure) - _told(plain) == {
         ("NASFLEET_CA", "/var/run/secrets/nasfleet/ca.crt"),
         ("NASFLEET_TOKEN_FILE", "/var/run/secrets/nasfleet/token"),
@@ -174,9 +176,9 @@ def test_the_map_of_what_pods_trust_bears_the_name_that_they_mount_and_the_certi
     assert belongs_to(POOL, made)
 
 
-def _identity_sources(manifest: dict[str, Any]) -> list[Any]:
-    [volume] = [volume for volume in manifest["spec"]["template"]["spec"]["volumes"] if volume["name"] == "token"]
-    return list(volume["projected"]["sources"])
+def _identity(manifest: dict[str, Any]) -> list[Any]:
+    volumes = manifest["spec"]["template"]["spec"]["volumes"]
+    return [source for volume in volumes if volume["name"] == "identity" for source in volume["projected"]["sources"]]
 
 
 def _told(manifest: dict[str, Any]) -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nasfleet.measurement import FailureClass, FailureKind
 from nasfleet_testing.alerts import (
     ADDED_LABELS,
     ALERTS,
@@ -43,6 +44,12 @@ def test_an_alert_asks_for_metrics_and_labels_that_a_program_serves(alert: Alert
     assert metrics_in(alert.expression) <= SERVED.keys()
     for metrics, labels in labels_in(alert.expression):
         assert labels <= {label for metric in metrics for label in SERVED[metric]} | ADDED_LABELS
+
+
+def test_the_networks_are_blamed_for_what_is_their_fault_and_for_nothing_else() -> None:
+    [alert] = [one for one in alerts() if one.name == "NasfleetNetworksFail"]
+    theirs = {kind.word for kind in FailureKind if kind.failure_class is FailureClass.MODEL}
+    assert [set(kinds.split("|")) for kinds in re.findall(r'kind=~"([^"]+)"', alert.expression)] == [theirs, theirs]
 
 
 def test_alerts_fire_when_they_should_and_at_no_other_time(tmp_path: Path) -> None:

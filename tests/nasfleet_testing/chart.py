@@ -181,8 +181,10 @@ def _masked(manifest: dict[str, Any]) -> dict[str, Any]:
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     if kind in {"CustomResourceDefinition", "PrometheusRule"} or "dashboard" in name:
         return {"kind": kind, "metadata": manifest["metadata"]}
-    if kind == "Secret" or name.endswith("-controller-ca"):
+    if kind == "Secret":
         return manifest | {"data": dict.fromkeys(manifest["data"], "...")}
+    if name.endswith("-controller-ca"):
+        return manifest | {"data": manifest["data"] | {"ca.crt": "..."}}
     return manifest
 
 

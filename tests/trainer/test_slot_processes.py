@@ -99,7 +99,7 @@ def wait_for_end_of_group(group: int) -> None:
             time.sleep(0.01)
 
 
-async def test_an_error_of_the_trainer_itself_is_a_failure_of_the_child_and_the_next_one_is_trained(
+async def test_an_error_of_the_trainer_itself_ends_the_attempt_at_no_cost_for_the_network_and_the_next_one_is_trained(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: Result) -> None:
@@ -110,6 +110,7 @@ async def test_an_error_of_the_trainer_itself_is_a_failure_of_the_child_and_the_
         patched.setattr(bench.metrics, "count", broken)
         failure = await bench.train(HARMLESS)
     assert isinstance(failure, Failure)
+    assert failure.kind == FailureKind.FAILURE_KIND_TRAINER_UNABLE
     assert "a defect of ours" in failure.message
     assert "in broken" in failure.traceback
     assert await bench.process_id()

@@ -1,4 +1,4 @@
-"""Who a token is of and what they may do, remembered so that not every call asks again. Times are Unix seconds."""
+"""Who a token is of and what they may do, remembered so that not every call asks again."""
 
 import asyncio
 import hashlib
@@ -35,11 +35,20 @@ class Reviews(Protocol):
 
 
 class RememberedReviews:
-    """The same answers, at most so many seconds old; many who ask the same at once cause one review."""
+    """The same answers, at most so many seconds old; many who ask the same at once cause one review, and unknown tokens few.
 
-    def __init__(self, reviews: Reviews, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        reviews: who answers.
+        clock: seconds of a clock that nobody sets.
+        wall_clock: Unix seconds, in which tokens say their end.
+    """
+
+    def __init__(
+        self, reviews: Reviews, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         self._reviews = reviews
         self._clock = clock
+        self._wall_clock = wall_clock
         self._known: dict[Hashable, tuple[float, Any]] = {}
         self._pace = Pace(UNKNOWN_PER_SECOND, UNKNOWN_AT_ONCE)
         self._paces = Paces(UNKNOWN_OF_HOST_PER_SECOND, UNKNOWN_OF_HOST_AT_ONCE, MOST_HOSTS)
@@ -54,7 +63,7 @@ class RememberedReviews:
         """
         key = hashlib.sha256(token.encode()).digest()  # no token lies about in memory for longer than its call
         found = await self._recall(key, lambda: self._review(token, host), CALLER_SECONDS)
-        return None if found is None or found.until <= self._clock() else found
+        return None if found is None or found.until <= self._wall_clock() else found
 
     async def allows(self, caller: Caller, right: Right) -> bool:
         """Return whether somebody has a right."""

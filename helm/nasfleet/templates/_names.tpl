@@ -109,5 +109,5 @@ metadata:
   labels: {{ include "nasfleet.labels" (list $ "controller") | nindent 4 }}
 data:
   ca.crt: {{ index . 1 | quote }}
-  audience: {{ $.Values.authentication.audience }}
+  audience: {{ $.Values.authentication.audience | quote }}
 {{- end -}}

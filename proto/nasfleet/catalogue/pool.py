@@ -106,7 +106,7 @@ class TrainerPoolSpec(Block):
         max_length=317,
     )
     cpu: str | None = _quantity(
-        "CPUs that a trainer requests, and whose threads its children get; without it the operator's default.",
+        "CPUs that a trainer requests, and shares out among its children as threads; without it the operator's default.",
         _PROCESSORS,
         '"2" or 500m',
     )

@@ -127,14 +127,16 @@ class RunningRelease:
         [pod] = self.pods(component)
         return str(pod["spec"]["nodeName"])
 
-    def client(self, account: str = "researcher") -> Client:
-        """Return a client from outside: over TLS, at the Service's address, with a token of a service account."""
+    def client(self, account: str = "researcher", token: str = "") -> Client:
+        """Return a client from outside: over TLS, at the Service's address, with a token of a service account, or with this."""
         certificates = self._get("configmap", "nasfleet-controller-ca", r"{.data.ca\.crt}")
         address = self._get("service", "nasfleet-controller", "{.spec.clusterIP}")
-        ca, token = self.folder / "ca.crt", self.folder / f"token-{account}"
+        ca, file = self.folder / "ca.crt", self.folder / f"token-{account}"
         ca.write_text(certificates)
-        token.write_text(self.plane.do("create", "token", account, "--namespace", NAMESPACE, "--audience=nasfleet-controller"))
-        return Client(f"{address}:50051", Trust(ca, token, f"nasfleet-controller.{NAMESPACE}.svc"), timeout=5.0)
+        audience = self._get("configmap", "nasfleet-controller-ca", "{.data.audience}")
+        given = token or self.plane.do("create", "token", account, "--namespace", NAMESPACE, f"--audience={audience}")
+        file.write_text(given)
+        return Client(f"{address}:50051", Trust(ca, file, f"nasfleet-controller.{NAMESPACE}.svc"), timeout=5.0)
 
     def _get(self, kind: str, name: str, path: str) -> str:
         return self.plane.do("get", kind, name, "--namespace", NAMESPACE, f"--output=jsonpath={path}")
