@@ -56,9 +56,14 @@ COPY . .
 RUN /installer/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel . && \
     /installer/bin/pip --python /opt/nasfleet/bin/python install --no-deps --no-index --prefix /code /wheel/*.whl
 
+# What the programs run in: the base without what installs packages.
+FROM base AS runtime
+RUN cd /usr/local && rm -rf bin/pip* lib/python3*/ensurepip lib/python3*/site-packages/pip* lib/python3*/site-packages/setuptools* \
+      lib/python3*/site-packages/wheel*
+
 # Each program is the first process of its container: it ends orderly at SIGTERM and waits for its own children, which is all that
 # tini would do for it. What a task of one's own leaves behind is reaped if its pool says `shareProcessNamespace: true`.
-FROM base AS operator
+FROM runtime AS operator
 COPY --from=operator-packages /opt/nasfleet /opt/nasfleet
 USER 65532:65532
 ENTRYPOINT ["nasfleet"]
@@ -71,7 +76,7 @@ LABEL org.opencontainers.image.title="nasfleet operator" org.opencontainers.imag
       org.opencontainers.image.description="Runs the searches and the trainer pools that are declared in a Kubernetes cluster" \
       org.opencontainers.image.version="$VERSION" org.opencontainers.image.revision="$REVISION"
 
-FROM base AS controller
+FROM runtime AS controller
 RUN mkdir /state && chown 65532:65532 /state
 COPY --from=controller-packages /opt/nasfleet /opt/nasfleet
 USER 65532:65532
@@ -88,7 +93,7 @@ LABEL org.opencontainers.image.title="nasfleet controller" org.opencontainers.im
       org.opencontainers.image.description="Holds the policies of architecture searches and what was measured" \
       org.opencontainers.image.version="$VERSION" org.opencontainers.image.revision="$REVISION"
 
-FROM base AS trainer
+FROM runtime AS trainer
 COPY --from=trainer-packages /opt/nasfleet /opt/nasfleet
 USER 65532:65532
 ENTRYPOINT ["nasfleet"]

@@ -2,7 +2,8 @@
 
 Maps are merged key by key, and `null` takes a key out. Lists whose entries Kubernetes tells apart by a key (containers,
 env, volumes, ...) are merged entry by entry: an entry with a known key is laid over the one of that key, any other is added
-behind. All else, tolerations too, is replaced.
+behind. Of what can be one thing only the upper is left: a volume, or where a variable has its value from. All else,
+tolerations too, is replaced.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
 
 Key = tuple[str | int | None, ...]
 _DEFAULTS = {"protocol": "TCP"}
+_INSTEAD_OF = {"value": "valueFrom", "valueFrom": "value"}
 
 
 def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,15 +59,21 @@ def _laid(name: str, under: Any, over: Any) -> Any:
         return overlay(under if isinstance(under, Mapping) else {}, over)
     fields = MERGE_KEYS.get(name)
     if fields is not None and are_keyed(over, fields) and are_keyed(under or [], fields):
-        return _merged_entries(under or [], over, fields)
+        return _merged_entries(name, under or [], over)
     return over
 
 
-def _merged_entries(
-    under: Sequence[Mapping[str, Any]], over: Sequence[Mapping[str, Any]], fields: Sequence[str]
-) -> list[dict[str, Any]]:
+def _merged_entries(name: str, under: Sequence[Mapping[str, Any]], over: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    fields = MERGE_KEYS[name]
     merged = {key_of(entry, fields): dict(entry) for entry in under}
     for entry in over:
         key = key_of(entry, fields)
-        merged[key] = overlay(merged.get(key, {}), entry)
+        below = {} if name == "volumes" else _without_rivals(merged.get(key, {}), entry)
+        merged[key] = overlay(below, entry)
     return list(merged.values())
+
+
+def _without_rivals(under: Mapping[str, Any], over: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an entry without what cannot stand beside what is laid over it."""
+    replaced = {_INSTEAD_OF.get(name) for name, value in over.items() if value is not None}
+    return {name: value for name, value in under.items() if name not in replaced}

@@ -12,8 +12,6 @@ class Settings:
     Attributes:
         controller: HOST:PORT of the controller, as trainers reach it.
         trainer_image: image of pools that name none.
-        trainer_cpu: processors that trainers request in pools that say none, as a quantity.
-        trainer_memory: memory, likewise.
         service_account: service account of pools that name none.
         server_name: the name in the controller's certificate, if that is not the host of its address.
         token_audience: for whom the projected tokens of trainers are.
@@ -27,8 +25,6 @@ class Settings:
 
     controller: str
     trainer_image: str
-    trainer_cpu: str = "1"
-    trainer_memory: str = "2Gi"
     service_account: str = "nasfleet-trainer"
     server_name: str = ""
     token_audience: str = DEFAULT_AUDIENCE

@@ -23,6 +23,7 @@ LEAVING_SECONDS = 10
 _USER = 65532
 _IDENTITY = "/var/run/secrets/nasfleet"
 _TOKEN_SECONDS = 3600
+_CPU, _MEMORY = "1", "2Gi"
 _PROBE_SECONDS = 3  # a trainer may take two to find out that it does not answer, and is to say so itself
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 
@@ -69,7 +70,7 @@ def _container(pool: Identity, spec: TrainerPoolSpec, settings: Settings, *, enc
         "startupProbe": _probe("/livez", seconds=2, failures=150),
         "livenessProbe": _probe("/livez", seconds=10, failures=6),
         "readinessProbe": _probe("/readyz", seconds=5, failures=2),
-        "resources": _resources(spec, settings),
+        "resources": _resources(spec),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -105,11 +106,12 @@ def _environment(pool: Identity, spec: TrainerPoolSpec, settings: Settings, *, e
         "NASFLEET_CORES": {"resourceFieldRef": {"resource": "requests.cpu", "divisor": "1"}},
     }
     values = [{"name": variable, "value": value} for variable, value in told.items()]
-    return [*values, *({"name": variable, "valueFrom": source} for variable, source in of_pod.items())]
+    # First, so that a template can make others of them: $(NASFLEET_NAME).
+    return [*({"name": variable, "valueFrom": source} for variable, source in of_pod.items()), *values]
 
 
-def _resources(spec: TrainerPoolSpec, settings: Settings) -> dict[str, Any]:
-    requests = {"cpu": spec.cpu or settings.trainer_cpu, "memory": spec.memory or settings.trainer_memory}
+def _resources(spec: TrainerPoolSpec) -> dict[str, Any]:
+    requests = {"cpu": spec.cpu or _CPU, "memory": spec.memory or _MEMORY}
     if not spec.gpus:
         return {"requests": requests}
     gpus = {spec.gpu_resource: str(spec.gpus)}

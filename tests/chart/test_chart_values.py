@@ -125,7 +125,10 @@ NOT_TOGETHER = [
     ),
     ({"commonLabels": {"app.kubernetes.io/name": "other"}}, "commonLabels has app.kubernetes.io/name, by which our own pods"),
     ({"operator": {"podLabels": {"app.kubernetes.io/component": "x"}}}, "operator.podLabels has app.kubernetes.io/component"),
-    ({"controller": {"serviceAccount": {"create": False}}}, "controller.serviceAccount.name is empty: name the one that is"),
+    (
+        {"operator": {"namespaces": ["vision"]}, "trainers": {"pool": {"enabled": True}}},
+        "operator.namespaces lacks nasfleet, where the pool is",
+    ),
     ({"operator": {"enabled": False}, "trainers": {"pool": {"enabled": True}}}, "nobody would start its trainers"),
 ]
 

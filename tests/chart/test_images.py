@@ -1,6 +1,7 @@
 """What the images are made of, as far as it can be seen without building them."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -67,12 +68,59 @@ def test_no_place_to_get_packages_from_is_named(file: str) -> None:
 
 def test_the_code_is_a_layer_above_the_packages_and_runs_as_nobody() -> None:
     for program in PROGRAMS:
-        stage = re.search(rf"^FROM base AS {program}$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.DOTALL | re.MULTILINE)
-        assert stage is not None
-        copied = re.findall(r"^COPY --from=(\S+)", stage[1], re.MULTILINE)
+        text = stage(program)
+        copied = re.findall(r"^COPY --from=(\S+)", text, re.MULTILINE)
         assert copied == [f"{program}-packages", "code"]
-        assert "\nUSER 65532:65532\n" in stage[1]
-        assert f'\nENTRYPOINT ["nasfleet"]\nCMD ["{program}"]\n' in stage[1]
+        assert "\nUSER 65532:65532\n" in text
+        assert f'\nENTRYPOINT ["nasfleet"]\nCMD ["{program}"]\n' in text
+
+
+def stage(program: str) -> str:
+    """Return what the image of a program is made by, above the base without installers."""
+    found = re.search(rf"^FROM runtime AS {program}$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_the_base_can_be_pinned_by_its_digest() -> None:
+    bases = re.findall(r"^FROM (\S+) AS base$", DOCKERFILE, re.MULTILINE)
+    assert bases == ["${BASE_IMAGE}${BASE_DIGEST:+@${BASE_DIGEST}}"]
+    stages = {"base", *re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE)}
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - set(bases) <= stages
+
+
+def test_whatever_is_installed_is_known_by_its_hash_but_for_our_own_code_and_the_torch_that_was_named() -> None:
+    commands = [
+        " ".join(words.split()) for words in re.findall(r"pip (?:--python \S+ )?(?:install|wheel) ([^\n]*)", DOCKERFILE)
+    ]
+    locked = [words for words in commands if words.startswith("--require-hashes --requirement /requirements/")]
+    assert len(locked) == 4, "operator, controller, trainer and what builds"
+    assert [words for words in commands if words not in locked] == [
+        '"$@"',
+        "--no-deps --no-build-isolation --wheel-dir /wheel . && \\",
+        "--no-deps --no-index --prefix /code /wheel/*.whl",
+    ]
+    assert re.findall(r"set -- (.*?) &&", DOCKERFILE)[0] == "--require-hashes --requirement /requirements/torch.lock"
+
+
+def test_what_takes_installers_out_finds_them(tmp_path: Path) -> None:
+    [command] = re.findall(r"^FROM base AS runtime\nRUN cd /usr/local && (.*?)\n\n", DOCKERFILE, re.DOTALL | re.MULTILINE)
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    for one in ("pip/x", "pip-26.0.dist-info/x", "setuptools/x", "wheel/x", "../ensurepip/x", "../../../bin/pip3", "ours/x"):
+        (packages / one).parent.mkdir(parents=True, exist_ok=True)
+        (packages / one).touch()
+    subprocess.run(["sh", "-c", command.replace("\\\n", " ")], cwd=tmp_path, check=True)
+    assert sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()) == [
+        "lib/python3.11/site-packages/ours/x"
+    ]
+
+
+def test_an_image_says_what_it_is_and_the_servers_how_they_are() -> None:
+    for program in PROGRAMS:
+        labels = set(re.findall(r'org\.opencontainers\.image\.(\w+)="[^"]+"', stage(program)))
+        assert labels == {"title", "licenses", "description", "version", "revision"}
+    assert "HEALTHCHECK CMD " in stage("operator")
+    assert "HealthStub(grpc.insecure_channel('127.0.0.1:50052'))" in stage("controller")
 
 
 def test_the_build_sees_every_package_and_little_else() -> None:

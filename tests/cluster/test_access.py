@@ -26,10 +26,12 @@ from nasfleet.v1.fleet_pb2_grpc import FleetServiceStub
 from nasfleet.v1.trial_pb2 import EpochMeasurement, Measurement
 from nasfleet_cli.kubectl import Cluster, Service
 from nasfleet_cli.main import cli
+from nasfleet_controller.access.reviews import UNKNOWN_OF_HOST_AT_ONCE
 from nasfleet_testing.certificates import make_authority
 from nasfleet_testing.control_plane import ControlPlane, write_kubeconfig
 from nasfleet_testing.guarded_controller import OPERATOR, RESEARCHER, TRAINER, Guarded, guarded_controller, prepare
 from nasfleet_testing.processes import program
+from nasfleet_testing.relay import relay
 from nasfleet_testing.tokens import token
 
 MANIFESTS = Path(__file__).parents[2] / "operator" / "manifests"
@@ -200,6 +202,21 @@ class TestBadClients:
             assert await acknowledged(call, fence, "another") == "OUTCOME_STATUS_LATE"
         finally:
             await channel.close(None)
+
+    def test_that_makes_ever_new_tokens_up_keeps_no_other_host_out(self, guarded: Guarded, tmp_path: Path) -> None:
+        said = set()
+        with relay(guarded.address, source="127.0.0.7") as bad:
+            for connection in range(4):  # each from a port of its own
+                made_up = tmp_path / f"token-{connection}"
+                with Client(bad.address, Trust(guarded.authority, made_up)) as client:
+                    for number in range(UNKNOWN_OF_HOST_AT_ONCE // 3):
+                        made_up.write_text(f"made-up-{connection}-{number}")
+                        with pytest.raises((UnauthenticatedError, TooOftenError)) as refused:
+                            client.get_search(MINE)
+                        said.add(type(refused.value))
+            with guarded.client(RESEARCHER) as client:  # with a token of its own that nobody has seen
+                assert client.get_search(MINE).name == MINE
+        assert said == {UnauthenticatedError, TooOftenError}
 
     async def test_that_floods_with_unknown_methods_keeps_nobody_waiting(self, guarded: Guarded) -> None:
         async with guarded.channel() as channel:

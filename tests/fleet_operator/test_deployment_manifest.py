@@ -105,7 +105,7 @@ def test_a_template_changes_anything_one_variable_too() -> None:
             "containers": [
                 {
                     "name": "trainer",
-                    "env": [{"name": "NASFLEET_DEVICE", "value": "cpu"}],
+                    "env": [{"name": "NASFLEET_DEVICE", "value": "cpu"}, {"name": "NASFLEET_CORES", "value": "8"}],
                     "resources": {"claims": [{"name": "gpu"}]},
                 }
             ],
@@ -115,6 +115,7 @@ def test_a_template_changes_anything_one_variable_too() -> None:
     told = environment_of(spec)
     assert told["NASFLEET_DEVICE"] == "cpu"
     assert told["NASFLEET_SLOTS"] == "1"
+    assert told["NASFLEET_CORES"] == "8"
     assert pod_of(spec)["schedulerName"] == "volcano"
     assert template_of(spec)["metadata"]["annotations"] == {"note": "mine"}  # type: ignore[index]
 

@@ -32,6 +32,20 @@ def test_entries_that_kubernetes_knows_by_name_are_merged_and_new_ones_added_beh
     }
 
 
+def test_a_variable_has_either_a_value_or_where_it_comes_from() -> None:
+    source = {"resourceFieldRef": {"resource": "requests.cpu"}}
+    under = {"env": [{"name": "CORES", "valueFrom": source}, {"name": "SLOTS", "value": "1"}]}
+    over = {"env": [{"name": "CORES", "value": "8"}, {"name": "SLOTS", "valueFrom": source}]}
+    assert overlay(under, over) == over
+    assert overlay(over, under) == under
+
+
+def test_a_volume_is_replaced_by_the_one_of_its_name() -> None:
+    under = {"volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}, {"name": "data", "emptyDir": {}}]}
+    over = {"volumes": [{"name": "tmp", "persistentVolumeClaim": {"claimName": "fast"}}]}
+    assert overlay(under, over) == {"volumes": [*over["volumes"], under["volumes"][1]]}
+
+
 def test_mounts_are_known_by_their_path_and_ports_by_their_number() -> None:
     under = {"volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}], "ports": [{"name": "metrics", "containerPort": 9465}]}
     over = {"volumeMounts": [{"name": "fast", "mountPath": "/tmp"}], "ports": [{"containerPort": 9465, "hostPort": 1}]}

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 
 class Relay:
-    """Passes connections on; while it is cut it closes them all, those that are open included."""
+    """Passes connections on, as from another host; while it is cut it closes them all, those that are open included."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, source: str) -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
+        self._source = (source, 0)
         self._open: list[socket.socket] = []
         self._whole = True
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -48,7 +49,7 @@ class Relay:
                 threading.Thread(target=self._pass_on, args=(here,), daemon=True).start()
 
     def _pass_on(self, here: socket.socket) -> None:
-        with here, socket.create_connection(self._target) as there:
+        with here, socket.create_connection(self._target, source_address=self._source) as there:
             self._open += [here, there]
             back = threading.Thread(target=_copy, args=(there, here), daemon=True)
             back.start()
@@ -66,9 +67,9 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def relay(target: str) -> Iterator[Relay]:
-    """Give a way to HOST:PORT."""
-    one = Relay(target)
+def relay(target: str, source: str = "127.0.0.1") -> Iterator[Relay]:
+    """Give a way to HOST:PORT, which comes from this address."""
+    one = Relay(target, source)
     try:
         yield one
     finally:

@@ -106,11 +106,11 @@ class TrainerPoolSpec(Block):
         max_length=317,
     )
     cpu: str | None = _quantity(
-        "CPUs that a trainer requests, and shares out among its children as threads; without it the operator's default.",
+        "CPUs that a trainer requests, and shares out among its children as threads; without it 1.",
         _PROCESSORS,
         '"2" or 500m',
     )
-    memory: str | None = _quantity("Memory that a trainer requests; without it the operator's default.", _BYTES, "16Gi")
+    memory: str | None = _quantity("Memory that a trainer requests; without it 2Gi.", _BYTES, "16Gi")
     node_selector: Mapping[str, str] = parameter(
         "Labels that a node must have, each with this value.",
         default_factory=dict,

@@ -109,9 +109,9 @@ class RunningRelease:
         self.plane.do("delete", "pod", "--namespace", NAMESPACE, chosen, "--grace-period=0", "--force")
 
     def runner(self, namespace: str, name: str) -> None:
-        """Have a pod of somebody else, which waits for commands."""
+        """Have a pod of somebody else, which waits for commands, and for whoever takes it for a name server."""
         container = {"name": "main", "image": f"{REGISTRY}/nasfleet/trainer:1", "imagePullPolicy": "Never"}
-        container |= {"command": ["sleep", "3600"]}
+        container |= {"command": ["python3", "-m", "http.server", "5353"]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}}
         self.plane.do("create", "--filename=-", stdin=json.dumps(pod | {"spec": {"containers": [container]}}))
         self.plane.do("wait", "--for=condition=Ready", f"pod/{name}", "--namespace", namespace, "--timeout=120s")
