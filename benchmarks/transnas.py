@@ -13,6 +13,8 @@ best; the top is its best 0.1 %, and on the way there only different architectur
 All of it takes many hours of a processor, so each search's figures are written to a file as soon as they are there, seeds in
 turn, and the same command goes on where it was ended.
 
+At the end, for each table: how much of random search's mean regret each strategy leaves, as a mean over the tasks.
+
 p is of Mann and Whitney's test of the regrets after 200 evaluations, one against random search (of less regret) and one against
 evolution (of any difference). The picture has a panel for each table and task: mean regret against evaluations, with the
 standard error.
@@ -217,7 +219,7 @@ def lines(table: str, task: str, results: Mapping[str, Sequence[Found]], evaluat
     """Yield the rows of a table in Markdown: mean regrets, the way to the top, and how sure the differences are."""
     for strategy, of_one in results.items():
         reached = min(evaluations, SLOW.get(strategy, (0, evaluations))[1])
-        cells = [f"{fmean(one.after(point) for one in of_one):.4f}" if point <= reached else "-" for point in POINTS]
+        cells = [f"{_mean(of_one, point):.4f}" if point <= reached else "-" for point in POINTS]
         steps = median(one.to_the_top for one in of_one)
         top = f"{steps:.0f}" if steps != float("inf") else f"> {reached}"
         ps = [_p(of_one, results.get(other, ()), side) for other, side in (("random", "less"), ("evolution", "two-sided"))]
@@ -231,7 +233,30 @@ def _p(ones: Sequence[Found], others: Sequence[Found], side: str) -> str:
     return f"{mannwhitneyu(*ends, alternative=side).pvalue:.1g}"
 
 
-def draw(studies: Mapping[tuple[str, str], Mapping[str, Sequence[Found]]], picture: Path) -> None:
+Studies = Mapping[tuple[str, str], Mapping[str, Sequence[Found]]]
+"""What strategies found, by table and task."""
+
+
+def shares(studies: Studies, table: str, evaluations: int) -> Iterator[str]:
+    """Yield the rows of a table in Markdown: how much of random search's mean regret is left, as a mean over the tasks."""
+    of_tasks = [results for (of_table, _), results in studies.items() if of_table == table and "random" in results]
+    for strategy in dict.fromkeys(name for results in of_tasks for name in results):
+        reached = min(evaluations, SLOW.get(strategy, (0, evaluations))[1])
+        cells = []
+        for point in POINTS:
+            pairs = [
+                [_mean(results[name], point) for name in (strategy, "random")] for results in of_tasks if strategy in results
+            ]
+            left = [own / other for own, other in pairs if other > 0]
+            cells.append(f"{fmean(left):.2f}" if point <= reached and left else "-")
+        yield f"| {table} | {strategy} | {' | '.join(cells)} |"
+
+
+def _mean(ones: Sequence[Found], point: int) -> float:
+    return fmean(one.after(point) for one in ones)
+
+
+def draw(studies: Studies, picture: Path) -> None:
     """Write the picture as SVG and PNG."""
     tables, tasks = (list(dict.fromkeys(names)) for names in zip(*studies, strict=True))
     shape = (len(tables), len(tasks))
@@ -275,6 +300,12 @@ def main() -> None:
         studies[table, task].setdefault(strategy, []).append(done[table, task, strategy, seed])
     for (table, task), results in studies.items():
         for line in lines(table, task, results, chosen.evaluations):
+            print(line)
+    print(
+        f"\n| table | share of random search's regret | {' | '.join(map(str, POINTS))} |\n| --- | --- |{' --- |' * len(POINTS)}"
+    )
+    for table in chosen.tables:
+        for line in shares(studies, table, chosen.evaluations):
             print(line)
     if chosen.picture:
         draw(studies, chosen.picture)
