@@ -8,7 +8,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from nasfleet import __version__
+from nasfleet import __version__, measurement
 from nasfleet.v1.trial_pb2 import FailureKind, Measurement
 from nasfleet_trainer.leases import Result
 
@@ -18,7 +18,7 @@ MEASURED = "measured"
 
 def kind_word(kind: FailureKind.ValueType) -> str:
     """Return a kind of failure as metrics and logs have it."""
-    return FailureKind.Name(kind).removeprefix("FAILURE_KIND_").lower()
+    return measurement.FailureKind(kind).word
 
 
 class Metrics:

@@ -79,12 +79,13 @@ def trust_options(trust: Trust | None) -> list[str]:
     """Return the options by which a program gets this trust."""
     if trust is None:
         return []
+    certificate, key = trust.pair or ("", "")
     given = {
         "--ca": trust.ca,
         "--token-file": trust.token or "",
         "--server-name": trust.server_name,
-        "--client-certificate": trust.certificate or "",
-        "--client-key": trust.key or "",
+        "--client-certificate": certificate,
+        "--client-key": key,
     }
     return [word for option, value in given.items() if value for word in (option, str(value))]
 

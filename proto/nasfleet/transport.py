@@ -26,20 +26,13 @@ class Trust:
         ca: file with the certificates, in PEM, of whoever signs the controller's.
         token: file with the token that is sent with every call; None for none.
         server_name: the name in the controller's certificate, if that is not the host of its address.
-        certificate: file with the client's own certificate, in PEM, for a controller that asks for one; None for none.
-        key: file with the key of that certificate.
+        pair: files with the client's own certificate, in PEM, and its key, for a controller that asks for one; None for none.
     """
 
     ca: Path
     token: Path | None = None
     server_name: str = ""
-    certificate: Path | None = None
-    key: Path | None = None
-
-    @property
-    def pair(self) -> tuple[Path, Path] | None:
-        """The client's own certificate and its key, if it has them."""
-        return None if self.certificate is None or self.key is None else (self.certificate, self.key)
+    pair: tuple[Path, Path] | None = None
 
     def certificates(self) -> str:
         """Return the certificates as they are now, or raise InvalidInputError."""
@@ -67,7 +60,8 @@ def read_trust(
     for given, missing in (tuple(pair), tuple(pair)[::-1]):
         if pair[given] and not pair[missing]:
             raise InvalidInputError(f"{given} {pair[given]} is given without {missing}")
-    trust = Trust(Path(ca), _path(token_file), server_name, _path(client_certificate), _path(client_key))
+    own = (Path(client_certificate), Path(client_key)) if client_certificate else None
+    trust = Trust(Path(ca), Path(token_file) if token_file else None, server_name, own)
     trust.certificates()
     if trust.pair is not None:
         check_pair(*trust.pair, "client")
@@ -76,12 +70,13 @@ def read_trust(
     return trust
 
 
-_Files = tuple[bytes, bytes | None, bytes | None]
-"""Certificates of authorities; a key and its certificate, or neither."""
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What the files of a trust hold: certificates of authorities, and the client's own with its key, or neither."""
 
-
-def _path(text: str) -> Path | None:
-    return Path(text) if text else None
+    authorities: bytes
+    certificate: bytes | None = None
+    key: bytes | None = None
 
 
 class Way(Generic[Channel]):
@@ -116,7 +111,7 @@ class Way(Generic[Channel]):
         return self.channels[-1]
 
     def _secured(self, trust: Trust, files: _Files) -> Channel:
-        _check(files[0], trust.ca)
+        _check(files.authorities, trust.ca)
         if trust.pair is not None:
             check_pair(*trust.pair, "client")
         credentials = _credentials(files, trust.token)
@@ -156,13 +151,13 @@ class _SendToken(grpc.AuthMetadataPlugin):
 def _read(trust: Trust) -> _Files:
     authorities = read_file(trust.ca, "--ca")
     if trust.pair is None:
-        return authorities, None, None
+        return _Files(authorities)
     certificate, key = trust.pair
-    return authorities, read_file(key, "--client-key"), read_file(certificate, "--client-certificate")
+    return _Files(authorities, read_file(certificate, "--client-certificate"), read_file(key, "--client-key"))
 
 
 def _credentials(files: _Files, token: Path | None) -> grpc.ChannelCredentials:
-    encrypted = grpc.ssl_channel_credentials(*files)
+    encrypted = grpc.ssl_channel_credentials(files.authorities, private_key=files.key, certificate_chain=files.certificate)
     if token is None:
         return encrypted
     return grpc.composite_channel_credentials(encrypted, grpc.metadata_call_credentials(_SendToken(token)))

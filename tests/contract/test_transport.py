@@ -56,7 +56,7 @@ def test_a_certificate_of_ones_own_comes_with_its_key_and_over_tls_only(authorit
         issue(authority.parent, name, "client")
     certificate, key = (str(authority.with_name(f"one.{kind}")) for kind in ("crt", "key"))
     trust = read_trust(str(authority), "", "", certificate, key)
-    assert trust == Trust(authority, certificate=Path(certificate), key=Path(key))
+    assert trust == Trust(authority, pair=(Path(certificate), Path(key)))
     with pytest.raises(InvalidInputError, match=r"--client-certificate .*one\.crt is given without --ca"):
         read_trust("", "", "", certificate, key)
     with pytest.raises(InvalidInputError, match=r"--client-certificate .*one\.crt is given without --client-key"):
@@ -70,9 +70,7 @@ def test_a_certificate_of_ones_own_comes_with_its_key_and_over_tls_only(authorit
 def test_a_renewed_certificate_of_ones_own_is_shown_from_the_next_channel_on(authority: Path) -> None:
     for name in ("mine", "next"):
         issue(authority.parent, name, "client")
-    secured = way(
-        "127.0.0.1:1", Trust(authority, certificate=authority.with_name("mine.crt"), key=authority.with_name("mine.key")), ()
-    )
+    secured = way("127.0.0.1:1", Trust(authority, pair=(authority.with_name("mine.crt"), authority.with_name("mine.key"))), ())
     first = secured.channel()
     authority.with_name("next.crt").replace(authority.with_name("mine.crt"))
     assert secured.channel() is first, "a certificate was used whose key is not there yet"

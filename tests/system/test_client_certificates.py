@@ -38,7 +38,7 @@ def asking(pki: Path) -> Iterator[RunningController]:
 
 @pytest.fixture
 def trust(pki: Path) -> Trust:
-    return Trust(pki / "ca.crt", certificate=pki / "client.crt", key=pki / "client.key")
+    return Trust(pki / "ca.crt", pair=(pki / "client.crt", pki / "client.key"))
 
 
 def test_who_shows_none_is_not_let_in(asking: RunningController, pki: Path) -> None:
@@ -48,7 +48,7 @@ def test_who_shows_none_is_not_let_in(asking: RunningController, pki: Path) -> N
 
 def test_who_shows_one_of_another_authority_is_not_let_in(asking: RunningController, trust: Trust, pki: Path) -> None:
     others = pki.parent / "others"
-    stranger = replace(trust, certificate=others / "client.crt", key=others / "client.key")
+    stranger = replace(trust, pair=(others / "client.crt", others / "client.key"))
     with Client(asking.address, stranger) as client, pytest.raises(UnavailableError):
         client.get_fleet()
 
@@ -56,7 +56,8 @@ def test_who_shows_one_of_another_authority_is_not_let_in(asking: RunningControl
 def test_a_trainer_and_the_command_line_show_theirs_and_work(
     asking: RunningController, trust: Trust, pki: Path, tmp_path: Path
 ) -> None:
-    shown = ("--ca", str(trust.ca), "--client-certificate", str(trust.certificate), "--client-key", str(trust.key))
+    files = {"--ca": "ca.crt", "--client-certificate": "client.crt", "--client-key": "client.key"}
+    shown = [word for option, file in files.items() for word in (option, str(pki / file))]
     with Client(asking.address, trust) as client, trainer(asking.address, tmp_path / "trainer.log", *shown) as working:
         client.ensure_search(SEARCH, synthetic_search(TRIALS, 2, Synthetic()))
         deadline = time.monotonic() + 60
