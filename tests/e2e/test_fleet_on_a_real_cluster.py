@@ -23,7 +23,8 @@ from nasfleet_testing.real_cluster.cluster import RealCluster, real_cluster
 from nasfleet_testing.real_cluster.images import images, nasfleet
 from nasfleet_testing.real_cluster.monitoring import watching
 from nasfleet_testing.real_cluster.nodes import DNS, NAMES
-from nasfleet_testing.real_cluster.release import RunningRelease, until
+from nasfleet_testing.real_cluster.release import RunningRelease
+from nasfleet_testing.real_cluster.waiting import until
 
 Note = Callable[[str], None]
 ENDLESS = 100_000  # trials; the last step gives it its end
@@ -141,7 +142,7 @@ def test_policies_allow_and_deny_what_they_say(release: RunningRelease, cluster:
         with release.client() as client:
             assert client.get_search(SEARCH).name == SEARCH
     finally:
-        policies.release(cluster.machines)
+        policies.lift(cluster.machines)
 
 
 def test_installation_is_well_as_its_own_test_says(release: RunningRelease) -> None:
@@ -168,7 +169,7 @@ def test_prometheus_scrapes_through_the_policies_what_the_controller_counts(
             assert nodes == {pod["spec"]["nodeName"] for pod in release.pods("trainer")}
             assert set(prometheus.rules()) == {alert.name for alert in alerts()}
         finally:
-            policies.release(cluster.machines)
+            policies.lift(cluster.machines)
             suspend(release, suspended=False)
 
 

@@ -8,7 +8,7 @@ from nasfleet_testing.control_plane import ControlPlane
 from nasfleet_testing.neighbours import PROMETHEUS_OPERATOR, install_resources, prometheus_operator
 from nasfleet_testing.prometheus import Prometheus
 from nasfleet_testing.real_cluster.images import CONFIG_RELOADER, PROMETHEUS
-from nasfleet_testing.real_cluster.release import until
+from nasfleet_testing.real_cluster.waiting import until
 
 NAMESPACE, NAME = "monitoring", "watching"
 POD = f"prometheus-{NAME}-0"

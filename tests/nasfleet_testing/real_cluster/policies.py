@@ -33,7 +33,7 @@ def enforce(plane: ControlPlane, machines: Mapping[str, Machine]) -> None:
         made.do("nft", "-f", "-", stdin=ruleset(world).encode())
 
 
-def release(machines: Mapping[str, Machine]) -> None:
+def lift(machines: Mapping[str, Machine]) -> None:
     """Have no node enforce anything."""
     for made in machines.values():
         made.do("nft", "delete", "table", "inet", TABLE)

@@ -1,8 +1,7 @@
 """nasfleet as its chart installs it on a real cluster, and what users do with it from outside."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import yaml
 
 from nasfleet.client import Client
-from nasfleet.errors import NasfleetError
 from nasfleet.transport import Trust
 from nasfleet_testing.chart import CHART, NAMESPACE, Helm
 from nasfleet_testing.control_plane import ControlPlane
@@ -18,7 +16,6 @@ from nasfleet_testing.pages import ROOT
 from nasfleet_testing.real_cluster.images import REGISTRY
 from nasfleet_testing.real_cluster.nodes import NODES
 
-PATIENCE_SECONDS = 240.0
 _VOLUME = """\
 apiVersion: v1
 kind: PersistentVolume
@@ -147,16 +144,3 @@ QUICK = [
     {"key": f"node.kubernetes.io/{reason}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3}
     for reason in ("unreachable", "not-ready")
 ]
-
-
-def until(condition: Callable[[], bool], what: str, within: float = PATIENCE_SECONDS) -> float:
-    """Wait until something is so, in a cluster whose parts may be away meanwhile; return how long it took, in seconds."""
-    began = time.monotonic()
-    while True:
-        try:
-            if condition():
-                return time.monotonic() - began
-        except NasfleetError:
-            pass  # the controller is just not there
-        assert time.monotonic() - began < within, f"not within {within:g} s: {what}"
-        time.sleep(0.25)
