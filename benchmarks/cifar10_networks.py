@@ -1,14 +1,16 @@
 """The paper's network, its variants, a DenseNet and a ResNet: depth, parameters and error, in one trainer at equal epochs.
 
-    python benchmarks/cifar10_networks.py --data-dir FOLDER-WITH-CIFAR-10 --epochs 50
+    python benchmarks/cifar10_networks.py --data-dir FOLDER-WITH-CIFAR-10 --epochs 50 [--found SEARCH.yaml BEST.json]
 
 Zoph & Le 2016 print in figure 7 the best network of their first space, and in section 4.1 what becomes of it with all skip
 connections (5.56 % in place of 5.50 %) and with none (7.97 %). All networks here have the paper's recipe and the same images;
-the error is that on held out training images. What a small machine has no time for can be reduced: --images, --epochs, --side
-(images averaged down to that size) and --divisor (of all numbers of filters); the table says so.
+the error is that on held out training images. The best network of a search of one's own is one row more: BEST.json is what
+`nasfleet get trials NAME --best 1 -o json` prints. What a small machine has no time for can be reduced: --images, --epochs,
+--side (images averaged down to that size) and --divisor (of all numbers of filters); the table says so.
 """
 
 import argparse
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +21,9 @@ import torch
 from reference_networks import DenseNet, ResNet
 from torch import Tensor, nn
 
+from nasfleet import document
 from nasfleet.catalogue.tasks import Dataset, ImageClassification
+from nasfleet.spaces.building import build_space
 from nasfleet.spaces.conv_layers import ConvLayer, Layer
 from nasfleet.spaces.conv_net import ConvNet
 from nasfleet_trainer.augmentation import Augmentation
@@ -83,6 +87,16 @@ def rows(divisor: int) -> Iterator[Row]:
     yield Row(f"ResNet, pre-activation, w = {width}", 32, lambda: ResNet(32, width, classes=CLASSES))
 
 
+def found(search: Path, best: Path) -> Row:
+    """Return the network of the best trial of a search."""
+    trial = json.loads(best.read_text(encoding="utf-8"))[0]
+    layers = int(trial["layers"]) if "layers" in trial else None
+    space = build_space(document.load(search.read_text(encoding="utf-8")).spec.search_space, layers)
+    network = space.decode([int(token) for token in trial["tokens"]])
+    assert isinstance(network, ConvNet), f"{search} is no search of convolutional networks"
+    return Row(f"found by {search.stem}", len(network.layers), lambda: ConvNetwork(network, channels=3, classes=CLASSES))
+
+
 def shrunk(images: LabelledImages, side: int) -> Tensor:
     """Return images [N, C, side, side] as bytes, averaged down from a multiple of that size."""
     pixels = torch.from_numpy(images.images)
@@ -103,6 +117,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--side", type=int, default=32, choices=[32, 16, 8])
     parser.add_argument("--divisor", type=int, default=1)
+    parser.add_argument("--found", type=Path, nargs=2, metavar=("SEARCH", "BEST"), help="a search, and its best trial")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of torch; more only where nothing else runs")
     parser.add_argument("--seed", type=int, default=0)
@@ -121,7 +136,8 @@ def main() -> None:
         f"filters divided by {chosen.divisor}; error on {chosen.validation:,}; load {os.getloadavg()[0]:.1f}"
     )
     print("| Network | Depth | Parameters | Error | Seconds an epoch |\n| --- | --- | --- | --- | --- |")
-    for row in rows(chosen.divisor):
+    ours = [found(*chosen.found)] if chosen.found else []
+    for row in (*rows(chosen.divisor), *ours):
         print(line(row, recipe, compute, train, validation, chosen.seed), flush=True)
 
 
