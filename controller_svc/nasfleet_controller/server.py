@@ -113,7 +113,7 @@ async def serve(config: ControllerConfig) -> None:
         raise InvalidInputError(f"protobuf runs on {api_implementation.Type()!r}, many times slower: install its binary wheel")
     metrics = ControllerMetrics()
     async with contextlib.AsyncExitStack() as stack:
-        traces = stack.enter_context(_traces()) if config.traces else None
+        traces = stack.enter_context(_traces(config))
         stack.enter_context(held(config.state))
         store = stack.enter_context(Store(config.store_url))
         door = Door(
@@ -136,7 +136,10 @@ async def serve(config: ControllerConfig) -> None:
 
 
 @contextlib.contextmanager
-def _traces() -> Iterator["TrialTraces"]:
+def _traces(config: ControllerConfig) -> Iterator["TrialTraces | None"]:
+    if not config.traces:
+        yield None
+        return
     # It takes OpenTelemetry, which nobody needs who does not ask for traces.
     from nasfleet_controller.traces import ChosenIds, TrialTraces
 
