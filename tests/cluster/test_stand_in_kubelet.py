@@ -37,6 +37,7 @@ def pod(script: str, **more: Any) -> dict[str, Any]:
         {"name": "WHO", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         {"name": "APP", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
         {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        {"name": "CORES", "valueFrom": {"resourceFieldRef": {"resource": "requests.cpu"}}},
         {"name": "PORT", "value": "8000"},
     ]
     ports = [{"name": "web", "containerPort": 8000}]
@@ -60,6 +61,13 @@ def seen(control_plane: ControlPlane, namespace: str) -> dict[str, Any]:
 def start(control_plane: ControlPlane, namespace: str, manifest: dict[str, Any]) -> None:
     control_plane.do("apply", f"--namespace={namespace}", "--filename=-", stdin=yaml.safe_dump(manifest))
     eventually(lambda: "running" in seen(control_plane, namespace)["state"], "a running pod")
+
+
+def test_pod_is_told_the_cores_that_it_requests_rounded_up(
+    control_plane: ControlPlane, namespace: str, node: StandInKubelet
+) -> None:
+    start(control_plane, namespace, pod("echo $CORES; sleep 60", resources={"requests": {"cpu": "1500m"}}))
+    eventually(lambda: node.log(f"{namespace}/one") == "2\n", "two cores")
 
 
 def test_pod_runs_with_its_own_variables_and_is_told_to_end(

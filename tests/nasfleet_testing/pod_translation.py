@@ -6,6 +6,7 @@ volumes: what starts with a mount's path starts with its folder on this machine.
 leads, as HOST:PORT, is said by whoever makes the node.
 """
 
+import math
 import os
 import re
 import socket
@@ -14,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
 
 Raw = Mapping[str, Any]
 _LABEL = re.compile(r"metadata\.labels\['(.+)'\]")
@@ -45,7 +48,7 @@ class Translation:
 
     def environment(self, pod: Raw, container: Raw) -> dict[str, str]:
         """Return all variables of a container; it finds the programs of this Python's environment first."""
-        told = {entry["name"]: _value(entry, pod) for entry in container.get("env", ())}
+        told = {entry["name"]: _value(entry, pod, container) for entry in container.get("env", ())}
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         return {"PATH": path} | {name: self.local(value) for name, value in told.items()}
 
@@ -64,10 +67,13 @@ def port_of(container: Raw, port: int | str) -> int:
     return next(entry["containerPort"] for entry in container["ports"] if entry.get("name") == port)
 
 
-def _value(entry: Raw, pod: Raw) -> str:
+def _value(entry: Raw, pod: Raw, container: Raw) -> str:
     if "valueFrom" not in entry:
         return entry.get("value", "")
-    path = entry["valueFrom"]["fieldRef"]["fieldPath"]
+    source = entry["valueFrom"]
+    if "resourceFieldRef" in source:
+        return _resource(source["resourceFieldRef"], container)
+    path = source["fieldRef"]["fieldPath"]
     label = _LABEL.fullmatch(path)
     if label is not None:
         return pod["metadata"]["labels"].get(label[1], "")
@@ -75,6 +81,13 @@ def _value(entry: Raw, pod: Raw) -> str:
         return "127.0.0.1"
     part, _, field = path.partition(".")
     return pod[part][field]
+
+
+def _resource(reference: Raw, container: Raw) -> str:
+    """Return what a container requests or is limited to, in units of the divisor, rounded up as a kubelet does."""
+    which, _, resource = reference["resource"].partition(".")
+    asked = container.get("resources", {}).get(which, {}).get(resource, "0")
+    return str(math.ceil(parse_quantity(asked) / (parse_quantity(reference.get("divisor", "0")) or 1)))
 
 
 def _free_port() -> int:
