@@ -67,8 +67,7 @@ def found(tree: CellTree, given: argparse.Namespace) -> RecurrentCell:
         (Path(folder) / "search.yaml").write_text(text)
         at = ("--data-dir", str(given.data.resolve()), "--device", "cpu", "--trainers", "1")
         run(folder, "run", "search.yaml", *at)
-        best = json.loads(run(folder, "get", "trials", "found", "--best", "1", "-o", "json"))
-    trial = best[0] if isinstance(best, list) else best["trials"][0]
+        [trial] = json.loads(run(folder, "get", "trials", "found", "--best", "1", "-o", "json"))
     return CellTreeSpace(tree, tree.base).decode([int(token) for token in trial["tokens"]])
 
 

@@ -166,6 +166,11 @@ def found(given: Problem, trials: Sequence[SettledTrial]) -> Found:
     return Found(tuple(regrets), to_the_top)
 
 
+def reach(strategy: str, evaluations: int) -> int:
+    """Return how many of these evaluations a search by a strategy makes."""
+    return min(evaluations, SLOW.get(strategy, (0, evaluations))[1])
+
+
 Job = tuple[str, str, str, int]
 """Table, task, strategy and seed."""
 
@@ -201,7 +206,7 @@ def study(chosen: argparse.Namespace) -> dict[Job, Found]:
         rows, running = csv.writer(file), dict[Future[Found], Job]()
         for job in missing:
             table, task, strategy, seed = job
-            evaluations = min(SLOW.get(strategy, (0, chosen.evaluations))[1], chosen.evaluations)
+            evaluations = reach(strategy, chosen.evaluations)
             running[pool.submit(_one, problems[table, task], strategy, evaluations, seed, Path(folder))] = job
         for future in as_completed(running):
             job, one = running[future], future.result()
@@ -218,7 +223,7 @@ def _one(given: Problem, strategy: str, evaluations: int, seed: int, folder: Pat
 def lines(table: str, task: str, results: Mapping[str, Sequence[Found]], evaluations: int) -> Iterator[str]:
     """Yield the rows of a table in Markdown: mean regrets, the way to the top, and how sure the differences are."""
     for strategy, of_one in results.items():
-        reached = min(evaluations, SLOW.get(strategy, (0, evaluations))[1])
+        reached = reach(strategy, evaluations)
         cells = [f"{_mean(of_one, point):.4f}" if point <= reached else "-" for point in POINTS]
         steps = median(one.to_the_top for one in of_one)
         top = f"{steps:.0f}" if steps != float("inf") else f"> {reached}"
@@ -241,7 +246,7 @@ def shares(studies: Studies, table: str, evaluations: int) -> Iterator[str]:
     """Yield the rows of a table in Markdown: how much of random search's mean regret is left, as a mean over the tasks."""
     of_tasks = [results for (of_table, _), results in studies.items() if of_table == table and "random" in results]
     for strategy in dict.fromkeys(name for results in of_tasks for name in results):
-        reached = min(evaluations, SLOW.get(strategy, (0, evaluations))[1])
+        reached = reach(strategy, evaluations)
         cells = []
         for point in POINTS:
             pairs = [

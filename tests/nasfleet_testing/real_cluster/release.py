@@ -126,13 +126,12 @@ class RunningRelease:
 
     def client(self, account: str = "researcher", token: str = "") -> Client:
         """Return a client from outside: over TLS, at the Service's address, with a token of a service account, or with this."""
-        certificates = self._get("configmap", "nasfleet-controller-ca", r"{.data.ca\.crt}")
+        said = json.loads(self._get("configmap", "nasfleet-controller-ca", "{.data}"))
         address = self._get("service", "nasfleet-controller", "{.spec.clusterIP}")
         ca, file = self.folder / "ca.crt", self.folder / f"token-{account}"
-        ca.write_text(certificates)
-        audience = self._get("configmap", "nasfleet-controller-ca", "{.data.audience}")
-        given = token or self.plane.do("create", "token", account, "--namespace", NAMESPACE, f"--audience={audience}")
-        file.write_text(given)
+        ca.write_text(said["ca.crt"])
+        audience = f"--audience={said['audience']}"
+        file.write_text(token or self.plane.do("create", "token", account, "--namespace", NAMESPACE, audience))
         return Client(f"{address}:50051", Trust(ca, file, f"nasfleet-controller.{NAMESPACE}.svc"), timeout=5.0)
 
     def _get(self, kind: str, name: str, path: str) -> str:
